@@ -4,6686 +4,7232 @@
  */
 
 export interface paths {
-    "/api/v2/conversations": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Get active conversations for the logged in user */
-        get: operations["getConversations"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/conversations/{conversationId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Get conversation */
-        get: operations["getConversation"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/conversations/messages": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get the logged-in user's active conversations and their Message participants state.
-         * @description This endpoint answers three questions:- Is the user involved in any active conversation? - Does that active conversation include Messages?  - Is the user directly participating in a Message within that conversation?
-         */
-        get: operations["getConversationsMessages"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/conversations/messages/{conversationId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Get message conversation */
-        get: operations["getConversationsMessage"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        /** Update a conversation by disconnecting all of the participants */
-        patch: operations["patchConversationsMessage"];
-        trace?: never;
-    };
-    "/api/v2/conversations/messages/{conversationId}/messages/{messageId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Get conversation message */
-        get: operations["getConversationsMessageMessage"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/conversations/messages/{conversationId}/messages/bulk": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Get messages in batch
-         * @description The path parameter [conversationId] should contain the conversationId of the conversation being filtered. The body should contain the messageId(s) of messages being requested. For example: ["a3069a33b-bbb1-4703-9d68-061d9e9db96e", "55bc6be3-078c-4a49-a4e6-1e05776ed7e8"]. The max messages you can request in the body is 1,000. Best practice is to limit to only the messages you need in each request, rather than request large batches by default.
-         */
-        post: operations["postConversationsMessageMessagesBulk"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/conversations/messages/{messageId}/details": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Get message */
-        get: operations["getConversationsMessageDetails"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/conversations/messages/{conversationId}/communications/{communicationId}/messages/media": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Get message media list by status */
-        get: operations["getConversationsMessageCommunicationMessagesMedia"];
-        put?: never;
-        /**
-         * Create media
-         * @deprecated
-         * @description See https://developer.genesys.cloud/api/rest/v2/conversations/messaging-media-upload for example usage.
-         */
-        post: operations["postConversationsMessageCommunicationMessagesMedia"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/conversations/messages/{conversationId}/communications/{communicationId}/messages/media/{mediaId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get media
-         * @description See https://developer.genesys.cloud/commdigital/digital/messagemediaupload/ for example usage.
-         */
-        get: operations["getConversationsMessageCommunicationMessagesMediaMediaId"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/conversations/messages/{conversationId}/communications/{communicationId}/messages/media/uploads": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Create a URL to upload a message media file
-         * @description See https://developer.genesys.cloud/commdigital/digital/messagemediaupload/ for example usage.
-         */
-        post: operations["postConversationsMessageCommunicationMessagesMediaUploads"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/conversations/messages/{conversationId}/communications/{communicationId}/messages": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Send message
-         * @description Send message on existing conversation/communication. Only one message body field can be accepted, per request. Example: 1 textBody, 1 mediaId, or 1 messageTemplate.
-         */
-        post: operations["postConversationsMessageCommunicationMessages"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/conversations/messages/{conversationId}/communications/{communicationId}/typing": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Send message typing event
-         * @description Send message typing event for existing conversation/communication.
-         */
-        post: operations["postConversationsMessageCommunicationTyping"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/conversations/messages/agentless": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Send an agentless outbound message
-         * @description Send an agentless (api participant) outbound message using a client credential grant. In order to call this endpoint you will need OAuth token generated using OAuth client credentials authorized with at least messaging scope. If there is already a connected conversation between the fromAddress and recipient specified, the useExistingActiveConversation param can be used to barge in to the ongoing conversation.
-         */
-        post: operations["postConversationsMessagesAgentless"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/conversations/messages/{integrationId}/inbound/open/message": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Send inbound Open Message
-         * @description Send an inbound message to an Open Messaging integration. In order to call this endpoint you will need OAuth token generated using OAuth client credentials authorized with at least messaging scope. This will either generate a new Conversation, or be a part of an existing conversation. See https://developer.genesys.cloud/api/digital/openmessaging/ for example usage.
-         */
-        post: operations["postConversationsMessageInboundOpenMessage"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/conversations/messages/{integrationId}/inbound/open/event": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Send an inbound Open Event Message
-         * @description Send an inbound event message to an Open Messaging integration. In order to call this endpoint you will need OAuth token generated using OAuth client credentials authorized with at least messaging scope. This will either generate a new Conversation, or be a part of an existing conversation. See https://developer.genesys.cloud/api/digital/openmessaging/ for example usage.
-         */
-        post: operations["postConversationsMessageInboundOpenEvent"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/conversations/messages/{integrationId}/inbound/open/receipt": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Send an inbound Open Receipt Message
-         * @description Send an inbound open Receipt to an Open Messaging integration. In order to call this endpoint you will need OAuth token generated using OAuth client credentials authorized with at least messaging scope. This will either generate a new Conversation, or be a part of an existing conversation. See https://developer.genesys.cloud/api/digital/openmessaging/ for example usage.
-         */
-        post: operations["postConversationsMessageInboundOpenReceipt"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/conversations/messages/{conversationId}/participants/{participantId}/attributes": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        /** Update the attributes on a conversation participant. */
-        patch: operations["patchConversationsMessageParticipantAttributes"];
-        trace?: never;
-    };
-    "/api/v2/conversations/{conversationId}/participants/{participantId}/attributes": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        /** Update the attributes on a conversation participant. */
-        patch: operations["patchConversationParticipantAttributes"];
-        trace?: never;
-    };
-    "/api/v2/conversations/messaging/supportedcontent": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Get a list of Supported Content profiles */
-        get: operations["getConversationsMessagingSupportedcontent"];
-        put?: never;
-        /** Create a Supported Content profile */
-        post: operations["postConversationsMessagingSupportedcontent"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/conversations/messaging/supportedcontent/default": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get the organization's default supported content profile that will be used as the default when creating an integration.
-         * @description When an integration is created a supported content ID may be assigned to it. If the supported content ID is not supplied, the default supported content profile will be assigned to it.
-         */
-        get: operations["getConversationsMessagingSupportedcontentDefault"];
-        /**
-         * Set the organization's default supported content profile that may be assigned to an integration when it is created.
-         * @description When an integration is created a supported content ID may be assigned to it. If the supported content ID is not supplied, the default supported content profile will be assigned to it.
-         */
-        put: operations["putConversationsMessagingSupportedcontentDefault"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/conversations/messaging/supportedcontent/{supportedContentId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Get a supported content profile */
-        get: operations["getConversationsMessagingSupportedcontentSupportedContentId"];
-        put?: never;
-        post?: never;
-        /** Delete a supported content profile */
-        delete: operations["deleteConversationsMessagingSupportedcontentSupportedContentId"];
-        options?: never;
-        head?: never;
-        /** Update a supported content profile */
-        patch: operations["patchConversationsMessagingSupportedcontentSupportedContentId"];
-        trace?: never;
-    };
-    "/api/v2/conversations/messaging/settings": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Get a list of messaging settings */
-        get: operations["getConversationsMessagingSettings"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/conversations/messaging/settings/default": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get the organization's default settings that will be used as the default when creating an integration.
-         * @description When an integration is created a settings ID may be assigned to it. If the settings ID is not supplied, the default settings will be assigned to it.
-         */
-        get: operations["getConversationsMessagingSettingsDefault"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/conversations/messaging/settings/{messageSettingId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Get a messaging setting */
-        get: operations["getConversationsMessagingSetting"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/conversations/messaging/integrations/open": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get a list of Open messaging integrations
-         * @description See https://developer.genesys.cloud/api/digital/openmessaging/ for more information.
-         */
-        get: operations["getConversationsMessagingIntegrationsOpen"];
-        put?: never;
-        /**
-         * Create an Open messaging integration
-         * @description See https://developer.genesys.cloud/api/digital/openmessaging/ for more information.
-         */
-        post: operations["postConversationsMessagingIntegrationsOpen"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/conversations/messaging/integrations/open/{integrationId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get an Open messaging integration
-         * @description See https://developer.genesys.cloud/api/digital/openmessaging/ for more information.
-         */
-        get: operations["getConversationsMessagingIntegrationsOpenIntegrationId"];
-        put?: never;
-        post?: never;
-        /**
-         * Delete an Open messaging integration
-         * @description See https://developer.genesys.cloud/api/digital/openmessaging/ for more information.
-         */
-        delete: operations["deleteConversationsMessagingIntegrationsOpenIntegrationId"];
-        options?: never;
-        head?: never;
-        /**
-         * Update an Open messaging integration
-         * @description See https://developer.genesys.cloud/api/digital/openmessaging/ for more information.
-         */
-        patch: operations["patchConversationsMessagingIntegrationsOpenIntegrationId"];
-        trace?: never;
-    };
-    "/api/v2/notifications/channels": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The list of existing channels */
-        get: operations["getNotificationsChannels"];
-        put?: never;
-        /**
-         * Create a new channel
-         * @description There is a limit of 20 channels per user/app combination. Creating a 21st channel will remove the channel with oldest last used date. Channels without an active connection will be removed first.
-         */
-        post: operations["postNotificationsChannels"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/notifications/channels/{channelId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        /**
-         * Verify a channel still exists and is valid
-         * @description Returns a 200 OK if channel exists, and a 404 Not Found if it doesnt
-         */
-        head: operations["headNotificationsChannel"];
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/notifications/channels/{channelId}/subscriptions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The list of all subscriptions for this channel */
-        get: operations["getNotificationsChannelSubscriptions"];
-        /** Replace the current list of subscriptions with a new list. */
-        put: operations["putNotificationsChannelSubscriptions"];
-        /** Add a list of subscriptions to the existing list of subscriptions */
-        post: operations["postNotificationsChannelSubscriptions"];
-        /** Remove all subscriptions */
-        delete: operations["deleteNotificationsChannelSubscriptions"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/notifications/availabletopics": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Get available notification topics. */
-        get: operations["getNotificationsAvailabletopics"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/users/me": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get current user details.
-         * @description This request is not valid when using the Client Credentials OAuth grant.
-         */
-        get: operations["getUsersMe"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/tokens/me": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Fetch information about the current token */
-        get: operations["getTokensMe"];
-        put?: never;
-        post?: never;
-        /** Delete auth token used to make the request. */
-        delete: operations["deleteTokensMe"];
-        options?: never;
-        /** Verify user token */
-        head: operations["headTokensMe"];
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/downloads/{downloadId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Issues a redirect to a signed secure download URL for specified download
-         * @description this method will issue a redirect to the url to the content
-         */
-        get: operations["getDownload"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/webmessaging/messages": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Get the messages for a web messaging session. */
-        get: operations["getWebmessagingMessages"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/webdeployments/deployments": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Get deployments */
-        get: operations["getWebdeploymentsDeployments"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/webdeployments/deployments/{deploymentId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Get a deployment */
-        get: operations["getWebdeploymentsDeployment"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/webdeployments/configurations/{configurationId}/versions/{versionId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Get a configuration version */
-        get: operations["getWebdeploymentsConfigurationVersion"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/webdeployments/token/oauthcodegrantjwtexchange": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Exchange an oAuth code (obtained using the Authorization Code Flow or Implicit flow) for a JWT that can be used by webdeployments. */
-        post: operations["postWebdeploymentsTokenOauthcodegrantjwtexchange"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/webdeployments/token/refresh": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Refresh a JWT. */
-        post: operations["postWebdeploymentsTokenRefresh"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/webdeployments/token/revoke": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** Invalidate JWT */
-        delete: operations["deleteWebdeploymentsTokenRevoke"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/processautomation/triggers": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Retrieves all triggers, optionally filtered by query parameters. */
-        get: operations["getProcessautomationTriggers"];
-        put?: never;
-        /** Create a Trigger */
-        post: operations["postProcessautomationTriggers"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/oauth/token": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Get an access token (login host, not the api host) */
-        post: operations["postOAuthToken"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/webdeployments/v1/deployments/{deploymentId}/config.json": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Public deployment config file, no token */
-        get: operations["getDeploymentConfig"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/webdeployments/v1/deployments/{deploymentId}/domains.json": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Public deployment domains file, no token */
-        get: operations["getDeploymentDomains"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
+  '/api/v2/conversations': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Get active conversations for the logged in user */
+    get: operations['getConversations']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/conversations/{conversationId}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Get conversation */
+    get: operations['getConversation']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/conversations/messages': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Get the logged-in user's active conversations and their Message participants state.
+     * @description This endpoint answers three questions:- Is the user involved in any active conversation? - Does that active conversation include Messages?  - Is the user directly participating in a Message within that conversation?
+     */
+    get: operations['getConversationsMessages']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/conversations/messages/{conversationId}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Get message conversation */
+    get: operations['getConversationsMessage']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    /** Update a conversation by disconnecting all of the participants */
+    patch: operations['patchConversationsMessage']
+    trace?: never
+  }
+  '/api/v2/conversations/messages/{conversationId}/messages/{messageId}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Get conversation message */
+    get: operations['getConversationsMessageMessage']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/conversations/messages/{conversationId}/messages/bulk': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Get messages in batch
+     * @description The path parameter [conversationId] should contain the conversationId of the conversation being filtered. The body should contain the messageId(s) of messages being requested. For example: ["a3069a33b-bbb1-4703-9d68-061d9e9db96e", "55bc6be3-078c-4a49-a4e6-1e05776ed7e8"]. The max messages you can request in the body is 1,000. Best practice is to limit to only the messages you need in each request, rather than request large batches by default.
+     */
+    post: operations['postConversationsMessageMessagesBulk']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/conversations/messages/{messageId}/details': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Get message */
+    get: operations['getConversationsMessageDetails']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/conversations/messages/{conversationId}/communications/{communicationId}/messages/media': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Get message media list by status */
+    get: operations['getConversationsMessageCommunicationMessagesMedia']
+    put?: never
+    /**
+     * Create media
+     * @deprecated
+     * @description See https://developer.genesys.cloud/api/rest/v2/conversations/messaging-media-upload for example usage.
+     */
+    post: operations['postConversationsMessageCommunicationMessagesMedia']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/conversations/messages/{conversationId}/communications/{communicationId}/messages/media/{mediaId}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Get media
+     * @description See https://developer.genesys.cloud/commdigital/digital/messagemediaupload/ for example usage.
+     */
+    get: operations['getConversationsMessageCommunicationMessagesMediaMediaId']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/conversations/messages/{conversationId}/communications/{communicationId}/messages/media/uploads': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Create a URL to upload a message media file
+     * @description See https://developer.genesys.cloud/commdigital/digital/messagemediaupload/ for example usage.
+     */
+    post: operations['postConversationsMessageCommunicationMessagesMediaUploads']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/conversations/messages/{conversationId}/communications/{communicationId}/messages': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Send message
+     * @description Send message on existing conversation/communication. Only one message body field can be accepted, per request. Example: 1 textBody, 1 mediaId, or 1 messageTemplate.
+     */
+    post: operations['postConversationsMessageCommunicationMessages']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/conversations/messages/{conversationId}/communications/{communicationId}/typing': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Send message typing event
+     * @description Send message typing event for existing conversation/communication.
+     */
+    post: operations['postConversationsMessageCommunicationTyping']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/conversations/messages/agentless': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Send an agentless outbound message
+     * @description Send an agentless (api participant) outbound message using a client credential grant. In order to call this endpoint you will need OAuth token generated using OAuth client credentials authorized with at least messaging scope. If there is already a connected conversation between the fromAddress and recipient specified, the useExistingActiveConversation param can be used to barge in to the ongoing conversation.
+     */
+    post: operations['postConversationsMessagesAgentless']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/conversations/messages/{integrationId}/inbound/open/message': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Send inbound Open Message
+     * @description Send an inbound message to an Open Messaging integration. In order to call this endpoint you will need OAuth token generated using OAuth client credentials authorized with at least messaging scope. This will either generate a new Conversation, or be a part of an existing conversation. See https://developer.genesys.cloud/api/digital/openmessaging/ for example usage.
+     */
+    post: operations['postConversationsMessageInboundOpenMessage']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/conversations/messages/{integrationId}/inbound/open/event': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Send an inbound Open Event Message
+     * @description Send an inbound event message to an Open Messaging integration. In order to call this endpoint you will need OAuth token generated using OAuth client credentials authorized with at least messaging scope. This will either generate a new Conversation, or be a part of an existing conversation. See https://developer.genesys.cloud/api/digital/openmessaging/ for example usage.
+     */
+    post: operations['postConversationsMessageInboundOpenEvent']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/conversations/messages/{integrationId}/inbound/open/receipt': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Send an inbound Open Receipt Message
+     * @description Send an inbound open Receipt to an Open Messaging integration. In order to call this endpoint you will need OAuth token generated using OAuth client credentials authorized with at least messaging scope. This will either generate a new Conversation, or be a part of an existing conversation. See https://developer.genesys.cloud/api/digital/openmessaging/ for example usage.
+     */
+    post: operations['postConversationsMessageInboundOpenReceipt']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/conversations/messages/{conversationId}/participants/{participantId}/attributes': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    /** Update the attributes on a conversation participant. */
+    patch: operations['patchConversationsMessageParticipantAttributes']
+    trace?: never
+  }
+  '/api/v2/conversations/{conversationId}/participants/{participantId}/attributes': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    /** Update the attributes on a conversation participant. */
+    patch: operations['patchConversationParticipantAttributes']
+    trace?: never
+  }
+  '/api/v2/conversations/messaging/supportedcontent': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Get a list of Supported Content profiles */
+    get: operations['getConversationsMessagingSupportedcontent']
+    put?: never
+    /** Create a Supported Content profile */
+    post: operations['postConversationsMessagingSupportedcontent']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/conversations/messaging/supportedcontent/default': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Get the organization's default supported content profile that will be used as the default when creating an integration.
+     * @description When an integration is created a supported content ID may be assigned to it. If the supported content ID is not supplied, the default supported content profile will be assigned to it.
+     */
+    get: operations['getConversationsMessagingSupportedcontentDefault']
+    /**
+     * Set the organization's default supported content profile that may be assigned to an integration when it is created.
+     * @description When an integration is created a supported content ID may be assigned to it. If the supported content ID is not supplied, the default supported content profile will be assigned to it.
+     */
+    put: operations['putConversationsMessagingSupportedcontentDefault']
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/conversations/messaging/supportedcontent/{supportedContentId}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Get a supported content profile */
+    get: operations['getConversationsMessagingSupportedcontentSupportedContentId']
+    put?: never
+    post?: never
+    /** Delete a supported content profile */
+    delete: operations['deleteConversationsMessagingSupportedcontentSupportedContentId']
+    options?: never
+    head?: never
+    /** Update a supported content profile */
+    patch: operations['patchConversationsMessagingSupportedcontentSupportedContentId']
+    trace?: never
+  }
+  '/api/v2/conversations/messaging/settings': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Get a list of messaging settings */
+    get: operations['getConversationsMessagingSettings']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/conversations/messaging/settings/default': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Get the organization's default settings that will be used as the default when creating an integration.
+     * @description When an integration is created a settings ID may be assigned to it. If the settings ID is not supplied, the default settings will be assigned to it.
+     */
+    get: operations['getConversationsMessagingSettingsDefault']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/conversations/messaging/settings/{messageSettingId}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Get a messaging setting */
+    get: operations['getConversationsMessagingSetting']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/conversations/messaging/integrations/open': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Get a list of Open messaging integrations
+     * @description See https://developer.genesys.cloud/api/digital/openmessaging/ for more information.
+     */
+    get: operations['getConversationsMessagingIntegrationsOpen']
+    put?: never
+    /**
+     * Create an Open messaging integration
+     * @description See https://developer.genesys.cloud/api/digital/openmessaging/ for more information.
+     */
+    post: operations['postConversationsMessagingIntegrationsOpen']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/conversations/messaging/integrations/open/{integrationId}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Get an Open messaging integration
+     * @description See https://developer.genesys.cloud/api/digital/openmessaging/ for more information.
+     */
+    get: operations['getConversationsMessagingIntegrationsOpenIntegrationId']
+    put?: never
+    post?: never
+    /**
+     * Delete an Open messaging integration
+     * @description See https://developer.genesys.cloud/api/digital/openmessaging/ for more information.
+     */
+    delete: operations['deleteConversationsMessagingIntegrationsOpenIntegrationId']
+    options?: never
+    head?: never
+    /**
+     * Update an Open messaging integration
+     * @description See https://developer.genesys.cloud/api/digital/openmessaging/ for more information.
+     */
+    patch: operations['patchConversationsMessagingIntegrationsOpenIntegrationId']
+    trace?: never
+  }
+  '/api/v2/notifications/channels': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** The list of existing channels */
+    get: operations['getNotificationsChannels']
+    put?: never
+    /**
+     * Create a new channel
+     * @description There is a limit of 20 channels per user/app combination. Creating a 21st channel will remove the channel with oldest last used date. Channels without an active connection will be removed first.
+     */
+    post: operations['postNotificationsChannels']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/notifications/channels/{channelId}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    /**
+     * Verify a channel still exists and is valid
+     * @description Returns a 200 OK if channel exists, and a 404 Not Found if it doesnt
+     */
+    head: operations['headNotificationsChannel']
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/notifications/channels/{channelId}/subscriptions': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** The list of all subscriptions for this channel */
+    get: operations['getNotificationsChannelSubscriptions']
+    /** Replace the current list of subscriptions with a new list. */
+    put: operations['putNotificationsChannelSubscriptions']
+    /** Add a list of subscriptions to the existing list of subscriptions */
+    post: operations['postNotificationsChannelSubscriptions']
+    /** Remove all subscriptions */
+    delete: operations['deleteNotificationsChannelSubscriptions']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/notifications/availabletopics': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Get available notification topics. */
+    get: operations['getNotificationsAvailabletopics']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/users/me': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Get current user details.
+     * @description This request is not valid when using the Client Credentials OAuth grant.
+     */
+    get: operations['getUsersMe']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/tokens/me': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Fetch information about the current token */
+    get: operations['getTokensMe']
+    put?: never
+    post?: never
+    /** Delete auth token used to make the request. */
+    delete: operations['deleteTokensMe']
+    options?: never
+    /** Verify user token */
+    head: operations['headTokensMe']
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/downloads/{downloadId}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Issues a redirect to a signed secure download URL for specified download
+     * @description this method will issue a redirect to the url to the content
+     */
+    get: operations['getDownload']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/webmessaging/messages': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Get the messages for a web messaging session. */
+    get: operations['getWebmessagingMessages']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/webdeployments/deployments': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Get deployments */
+    get: operations['getWebdeploymentsDeployments']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/webdeployments/deployments/{deploymentId}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Get a deployment */
+    get: operations['getWebdeploymentsDeployment']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/webdeployments/configurations/{configurationId}/versions/{versionId}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Get a configuration version */
+    get: operations['getWebdeploymentsConfigurationVersion']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/webdeployments/token/oauthcodegrantjwtexchange': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Exchange an oAuth code (obtained using the Authorization Code Flow or Implicit flow) for a JWT that can be used by webdeployments. */
+    post: operations['postWebdeploymentsTokenOauthcodegrantjwtexchange']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/webdeployments/token/refresh': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Refresh a JWT. */
+    post: operations['postWebdeploymentsTokenRefresh']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/webdeployments/token/revoke': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    post?: never
+    /** Invalidate JWT */
+    delete: operations['deleteWebdeploymentsTokenRevoke']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/processautomation/triggers': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Retrieves all triggers, optionally filtered by query parameters. */
+    get: operations['getProcessautomationTriggers']
+    put?: never
+    /** Create a Trigger */
+    post: operations['postProcessautomationTriggers']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/oauth/token': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Get an access token (login host, not the api host) */
+    post: operations['postOAuthToken']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/webdeployments/v1/deployments/{deploymentId}/config.json': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Public deployment config file, no token */
+    get: operations['getDeploymentConfig']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/webdeployments/v1/deployments/{deploymentId}/domains.json': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Public deployment domains file, no token */
+    get: operations['getDeploymentDomains']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
 }
-export type webhooks = Record<string, never>;
+export type webhooks = Record<string, never>
 export interface components {
-    schemas: {
-        /** @description The typings mark textBody as required, but the operation takes exactly one of textBody, mediaIds, messagingTemplate. */
-        AdditionalMessage: {
-            /** @description The body of the text message.  Maximum character counts are: SMS - 765 characters, other channels - 2000 characters. */
-            textBody?: string;
-            /** @description The media ids associated with the text message. See https://developer.genesys.cloud/api/rest/v2/conversations/messaging-media-upload for example usage. */
-            mediaIds?: string[];
-            messagingTemplate?: components["schemas"]["SendMessagingTemplateRequest"];
-        };
-        Address: {
-            /** @description This will be nameRaw if present, or a locality lookup of the address field otherwise. */
-            name?: string;
-            /** @description The name as close to the bits on the wire as possible. */
-            nameRaw?: string;
-            /** @description The normalized address. This field is acquired from the Address Normalization Table.  The addressRaw could have gone through some transformations, such as only using the numeric portion, before being run through the Address Normalization Table. */
-            addressNormalized?: string;
-            /** @description The address as close to the bits on the wire as possible. */
-            addressRaw?: string;
-            /** @description The displayable address. This field is acquired from the Address Normalization Table.  The addressRaw could have gone through some transformations, such as only using the numeric portion, before being run through the Address Normalization Table. */
-            addressDisplayable?: string;
-        };
-        AddressableEntityRef: {
-            id?: string;
-            selfUri?: string;
-        };
-        /** @description Shape left out of this subset (real name: AfterCallWork). */
-        AfterCallWork: {
-            [key: string]: unknown;
-        };
-        /** @description Shape left out of this subset (real name: AuthenticationSettings). */
-        AuthenticationSettings: {
-            [key: string]: unknown;
-        };
-        AutoStart: {
-            /** @description whether or not auto start is enabled */
-            enabled?: boolean;
-        };
-        AvailableTopic: {
-            description?: string;
-            id?: string;
-            /** @description Full detailed permissions required to subscribe to the topic */
-            permissionDetails?: components["schemas"]["PermissionDetails"][];
-            /** @description Permissions required to subscribe to the topic */
-            requiresPermissions?: string[];
-            /** @description True if the subscribing user must belong to the same division as the topic object ID */
-            requiresDivisionPermissions?: boolean;
-            /** @description If multiple permissions are required for this topic, such as both requiresCurrentUser and requiresDivisionPermissions, then true here indicates that meeting any one condition will satisfy the requirements; false indicates all conditions must be met. */
-            requiresAnyValidator?: boolean;
-            /** @description Whether or not the permissions on this topic are enforced */
-            enforced?: boolean;
-            /**
-             * @description Visibility of this topic (Public or Preview)
-             * @enum {string}
-             */
-            visibility?: "Public" | "Preview";
-            schema?: {
-                [key: string]: Record<string, never>;
-            };
-            /** @description True if the topic user ID is required to match the subscribing user ID */
-            requiresCurrentUser?: boolean;
-            /** @description True if permissions are only required when the topic user ID does not match the subscribing user ID */
-            requiresCurrentUserOrPermission?: boolean;
-            /** @description Transports that support events for the topic */
-            transports?: string[];
-            publicApiTemplateUriPaths?: string[];
-            /** @description Parameters in the topic name that can be substituted, in the order they appear in the topic name */
-            topicParameters?: string[];
-        };
-        AvailableTopicEntityListing: {
-            entities?: components["schemas"]["AvailableTopic"][];
-        };
-        BotMessengerProfile: {
-            /** @description Name of the Bot */
-            name?: string;
-            /** @description Avatar for Bot */
-            avatarUrl?: string;
-        };
-        ButtonComponent: {
-            /** @description Text to show inside the button. */
-            title?: string;
-            actions?: components["schemas"]["ContentActions"];
-        };
-        Channel: {
-            connectUri?: string;
-            id?: string;
-            /**
-             * Format: date-time
-             * @description Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            expires?: string;
-        };
-        ChannelEntityListing: {
-            entities?: components["schemas"]["Channel"][];
-        };
-        ChannelTopic: {
-            id?: string;
-            /** @enum {string} */
-            state?: "Permitted" | "Rejected";
-            rejectionReason?: string;
-            missingPermissions?: string[];
-            /** @description The URI for this object */
-            selfUri?: string;
-        };
-        ChannelTopicEntityListing: {
-            entities?: components["schemas"]["ChannelTopic"][];
-        };
-        /** @description Shape left out of this subset (real name: CobrowseSettings). */
-        CobrowseSettings: {
-            [key: string]: unknown;
-        };
-        ContentActions: {
-            /** @description A URL of a web page to direct the user to. */
-            url?: string;
-            /** @description The target window in which to open the URL. If empty will open a blank page or tab. */
-            urlTarget?: string;
-            /** @description Text to be returned as the payload from a ButtonResponse when a button is clicked. The textback and title are a combination which will have to be unique across each card and carousel in order to determine which button was clicked in that card or carousel. */
-            textback?: string;
-        };
-        ContentCard: {
-            /** @description Text to show in the title. */
-            title: string;
-            /** @description Text to show in the description. */
-            description?: string;
-            /** @description URL of an image. */
-            image?: string;
-            /** @description URL of a video. */
-            video?: string;
-            defaultAction?: components["schemas"]["ContentCardAction"];
-            /** @description An array of action objects. */
-            actions: components["schemas"]["ContentCardAction"][];
-        };
-        ContentCardAction: {
-            /**
-             * @description Describes the type of action.
-             * @enum {string}
-             */
-            type?: "Link" | "Postback";
-            /** @description The response text from the button click. */
-            text?: string;
-            /** @description Text to be returned as the payload from a ButtonResponse when a button is clicked. The payload and text are a combination which will have to be unique across each card and carousel in order to determine which button was clicked in that card or carousel. */
-            payload?: string;
-            /** @description A URL of a web page to direct the user to. */
-            url?: string;
-        };
-        ContentCarousel: {
-            /** @description An array of card objects. */
-            cards: components["schemas"]["ContentCard"][];
-        };
-        ContentDatePicker: {
-            /** @description Text to show in the title. */
-            title?: string;
-            /** @description Text to show in the description. */
-            subtitle?: string;
-            /** @description URL of an image */
-            imageUrl?: string;
-            /**
-             * Format: date-time
-             * @description The minimum Date Enabled in the datepicker calendar. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            dateMinimum?: string;
-            /**
-             * Format: date-time
-             * @description The maximum Date Enabled in the datepicker calendar. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            dateMaximum?: string;
-            /** @description An array of available times objects. */
-            availableTimes: components["schemas"]["ContentDatePickerAvailableTime"][];
-        };
-        ContentDatePickerAvailableTime: {
-            /** @description The duration of the scheduling event in seconds. */
-            duration?: number;
-            /**
-             * Format: date-time
-             * @description The date and times of the event being scheduled. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            dateTime?: string;
-        };
-        ContentSetting: {
-            story?: components["schemas"]["StorySetting"];
-        };
-        Conversation: {
-            /** @description The globally unique identifier for the object. */
-            id?: string;
-            /** @description The external tag associated with the conversation. */
-            externalTag?: string;
-            /**
-             * Format: date-time
-             * @description The time when the conversation started. This will be the time when the first participant joined the conversation. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            startTime: string;
-            /**
-             * Format: date-time
-             * @description The time when the conversation ended. This will be the time when the last participant left the conversation, or null when the conversation is still active. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            endTime?: string;
-            /** @description The address of the conversation as seen from an external participant. For phone calls this will be the DNIS for inbound calls and the ANI for outbound calls. For other media types this will be the address of the destination participant for inbound and the address of the initiating participant for outbound. */
-            address?: string;
-            /** @description The list of all participants in the conversation. */
-            participants: components["schemas"]["Participant"][];
-            /** @description A list of conversations to merge into this conversation to create a conference. This field is null except when being used to create a conference. */
-            conversationIds?: string[];
-            /** @description If this is a conference conversation, then this field indicates the maximum number of participants allowed to participant in the conference. */
-            maxParticipants?: number;
-            /**
-             * @description On update, 'paused' initiates a secure pause, 'active' resumes any paused recordings; otherwise indicates state of conversation recording.
-             * @enum {string}
-             */
-            recordingState?: "ACTIVE" | "PAUSED" | "NONE";
-            /**
-             * @description On update, 'disconnected' will disconnect the conversation. No other values are valid. When reading conversations, this field will never have a value present.
-             * @enum {string}
-             */
-            state?: "alerting" | "dialing" | "contacting" | "offering" | "connected" | "disconnected" | "terminated" | "converting" | "uploading" | "transmitting" | "parked" | "none";
-            /** @description Identifiers of divisions associated with this conversation */
-            divisions?: components["schemas"]["ConversationDivisionMembership"][];
-            /**
-             * Format: date-time
-             * @description The time in the future, after which this conversation would be considered inactive. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            inactivityTimeout?: string;
-            /** @description The URI for this object */
-            selfUri?: string;
-        };
-        ConversationAppSettings: {
-            /** @description The toggle to enable or disable conversations */
-            enabled?: boolean;
-            /** @description The toggle to enable or disable typing indicator for messenger */
-            showAgentTypingIndicator?: boolean;
-            /** @description The toggle to enable or disable typing indicator for messenger */
-            showUserTypingIndicator?: boolean;
-            autoStart?: components["schemas"]["AutoStart"];
-            markdown?: components["schemas"]["Markdown"];
-            conversationDisconnect?: components["schemas"]["ConversationDisconnectSettings"];
-            conversationClear?: components["schemas"]["ConversationClearSettings"];
-            humanize?: components["schemas"]["Humanize"];
-            notifications?: components["schemas"]["NotificationsSettings"];
-            /** @description The guest session duration settings for messenger conversations */
-            sessionDurationSeconds?: number;
-        };
-        ConversationChannelMetadata: {
-            /**
-             * @description Channel subtype
-             * @enum {string}
-             */
-            subType?: "None" | "GoogleBusinessProfile" | "RoadsideAssistance" | "YouTube";
-        };
-        ConversationClearSettings: {
-            /** @description whether or not conversation clear setting is enabled */
-            enabled?: boolean;
-        };
-        ConversationContentAttachment: {
-            /** @description Provider specific ID for attachment. */
-            id?: string;
-            /**
-             * @description The type of attachment this instance represents.
-             * @enum {string}
-             */
-            mediaType: "Image" | "Video" | "Audio" | "File" | "Link";
-            /** @description URL of the attachment. */
-            url?: string;
-            /** @description Attachment mime type (https://www.iana.org/assignments/media-types/media-types.xhtml). */
-            mime?: string;
-            /** @description Text associated with attachment such as an image caption. */
-            text?: string;
-            /** @description Secure hash of the attachment content. */
-            sha256?: string;
-            /** @description Suggested file name for attachment. */
-            filename?: string;
-            /** @description Size in bytes of the attachment content. */
-            contentSizeBytes?: number;
-        };
-        ConversationContentButtonResponse: {
-            /** @description Reference to the ID of the original message (e.g., list picker) this button response is replying to. */
-            originatingMessageId?: string;
-            /**
-             * @description Describes the button that resulted in the Button Response.
-             * @enum {string}
-             */
-            type?: "Button" | "QuickReply" | "DatePicker" | "ListPicker" | "Form";
-            /** @description The response text from the button click. */
-            text: string;
-            /** @description The response payload associated with the clicked button. */
-            payload: string;
-        };
-        ConversationContentCard: {
-            /** @description Text to show in the title. */
-            title: string;
-            /** @description Text to show in the description. */
-            description?: string;
-            /** @description URL of an image. */
-            image?: string;
-            /** @description URL of a video. */
-            video?: string;
-            defaultAction?: components["schemas"]["ConversationContentCardAction"];
-            /** @description An array of action objects. */
-            actions: components["schemas"]["ConversationContentCardAction"][];
-        };
-        ConversationContentCardAction: {
-            /**
-             * @description Describes the type of action.
-             * @enum {string}
-             */
-            type?: "Link" | "Postback" | "Unknown";
-            /** @description The response text from the button click. */
-            text?: string;
-            /** @description Text to be returned as the payload from a ButtonResponse when a button is clicked. The payload and text are a combination which will have to be unique across each card and carousel in order to determine which button was clicked in that card or carousel. */
-            payload?: string;
-            /** @description A URL of a web page to direct the user to. */
-            url?: string;
-        };
-        ConversationContentCarousel: {
-            /** @description An array of card objects. */
-            cards: components["schemas"]["ConversationContentCard"][];
-        };
-        /** @description Shape left out of this subset (real name: ConversationContentDatePicker). */
-        ConversationContentDatePicker: {
-            [key: string]: unknown;
-        };
-        /** @description Shape left out of this subset (real name: ConversationContentForm). */
-        ConversationContentForm: {
-            [key: string]: unknown;
-        };
-        /** @description Shape left out of this subset (real name: ConversationContentListPicker). */
-        ConversationContentListPicker: {
-            [key: string]: unknown;
-        };
-        /** @description Shape left out of this subset (real name: ConversationContentLocation). */
-        ConversationContentLocation: {
-            [key: string]: unknown;
-        };
-        /** @description Shape left out of this subset (real name: ConversationContentNotificationTemplate). */
-        ConversationContentNotificationTemplate: {
-            [key: string]: unknown;
-        };
-        ConversationContentQuickReply: {
-            /** @description Text to show inside the quick reply. This is also used as the response text after clicking on the quick reply. */
-            text: string;
-            /** @description Content of the payload included in the quick reply response. Could be an ID identifying the quick reply response. */
-            payload: string;
-            /** @description URL of an image associated with the quick reply. */
-            image?: string;
-            /**
-             * @description Specifies the type of action that is triggered upon clicking the quick reply.
-             * @enum {string}
-             */
-            action?: "Message";
-            /** @description Summary of what the quick reply relates to. */
-            summaryText?: string;
-        };
-        ConversationContentReaction: {
-            /**
-             * @description Type of reaction.
-             * @enum {string}
-             */
-            reactionType?: "None" | "Like" | "Love" | "Wow" | "Haha" | "Sad" | "Angry" | "Thankful" | "Pride" | "Care" | "Share" | "Comment" | "View" | "Rating";
-            /** @description Number of users that reacted this way to the message. */
-            count: number;
-        };
-        ConversationContentReceivedReplyMessage: {
-            /** @description Text to show in the header. */
-            header?: string;
-            /** @description Text to show in the title. */
-            title?: string;
-            /** @description Text to show in the subtitle. */
-            subtitle?: string;
-            /** @description Text to show on the button label. */
-            buttonLabel?: string;
-            /** @description URL of an image. */
-            imageUrl?: string;
-        };
-        ConversationContentText: {
-            /**
-             * @description Type of text content (Deprecated).
-             * @enum {string}
-             */
-            type?: "Text";
-            /** @description Text to be shown for this content element. */
-            body: string;
-        };
-        ConversationDisconnectSettings: {
-            /** @description whether or not conversation disconnect setting is enabled */
-            enabled?: boolean;
-            /**
-             * @description Conversation disconnect type
-             * @enum {string}
-             */
-            type?: "Send" | "ReadOnly";
-        };
-        ConversationDivisionMembership: {
-            division?: components["schemas"]["DomainEntityRef"];
-            /** @description The entities on the conversation within the division. These are the users, queues, work flows, etc. that can be on conversations and and be assigned to different divisions. */
-            entities?: components["schemas"]["DivisionEntityRef"][];
-        };
-        /** @description Shape left out of this subset (real name: ConversationEnrichment). */
-        ConversationEnrichment: {
-            [key: string]: unknown;
-        };
-        ConversationEntityListing: {
-            entities?: components["schemas"]["Conversation"][];
-            pageSize?: number;
-            pageNumber?: number;
-            total?: number;
-            lastUri?: string;
-            firstUri?: string;
-            selfUri?: string;
-            nextUri?: string;
-            previousUri?: string;
-            pageCount?: number;
-        };
-        ConversationEventCoBrowse: {
-            /**
-             * @description Describes the type of CoBrowse event.
-             * @enum {string}
-             */
-            type: "Offering" | "OfferingExpired" | "OfferingAccepted" | "OfferingRejected";
-            /** @description The CoBrowse session ID. */
-            sessionId?: string;
-            /** @description The CoBrowse session join token. */
-            sessionJoinToken?: string;
-        };
-        ConversationEventPresence: {
-            /**
-             * @description Describes the type of Presence event.
-             * @enum {string}
-             */
-            type: "Join" | "Disconnect" | "Clear" | "SignIn" | "SessionExpired" | "Authenticate" | "AuthenticateFailure" | "AuthenticateCancel";
-            receivedMessage?: components["schemas"]["ConversationContentReceivedReplyMessage"];
-            replyMessage?: components["schemas"]["ConversationContentReceivedReplyMessage"];
-        };
-        ConversationEventTyping: {
-            /**
-             * @description Describes the type of Typing event.
-             * @enum {string}
-             */
-            type: "On";
-            /** @description The duration of the Typing event in milliseconds. */
-            duration?: number;
-        };
-        ConversationEventVideo: {
-            /**
-             * @description Describes the type of Video event.
-             * @enum {string}
-             */
-            type: "Offering" | "OfferingExpired" | "OfferingAccepted" | "OfferingRejected";
-            /** @description The Video offering ID. */
-            offeringId?: string;
-            /** @description The Video offering JWT token. */
-            jwt?: string;
-        };
-        ConversationMessageContent: {
-            /**
-             * @description Type of this content element.
-             * @enum {string}
-             */
-            contentType: "Reactions" | "Attachment" | "Location" | "QuickReply" | "Notification" | "ButtonResponse" | "Story" | "Mention" | "Card" | "Carousel" | "Text" | "QuickReplyV2" | "DatePicker" | "InteractiveApplication" | "ListPicker" | "PaymentRequest" | "PaymentResponse" | "Push" | "Form" | "RoadsideAssistance" | "RichLink" | "NotificationResponse" | "Unknown";
-            location?: components["schemas"]["ConversationContentLocation"];
-            attachment?: components["schemas"]["ConversationContentAttachment"];
-            quickReply?: components["schemas"]["ConversationContentQuickReply"];
-            buttonResponse?: components["schemas"]["ConversationContentButtonResponse"];
-            template?: components["schemas"]["ConversationContentNotificationTemplate"];
-            card?: components["schemas"]["ConversationContentCard"];
-            carousel?: components["schemas"]["ConversationContentCarousel"];
-            text?: components["schemas"]["ConversationContentText"];
-            /** @description A set of reactions to a message. */
-            reactions?: components["schemas"]["ConversationContentReaction"][];
-            datePicker?: components["schemas"]["ConversationContentDatePicker"];
-            listPicker?: components["schemas"]["ConversationContentListPicker"];
-            form?: components["schemas"]["ConversationContentForm"];
-        };
-        ConversationMessageEvent: {
-            /**
-             * @description Type of this event element
-             * @enum {string}
-             */
-            eventType: "CoBrowse" | "Typing" | "Presence" | "Video" | "Unknown";
-            coBrowse?: components["schemas"]["ConversationEventCoBrowse"];
-            typing?: components["schemas"]["ConversationEventTyping"];
-            presence?: components["schemas"]["ConversationEventPresence"];
-            video?: components["schemas"]["ConversationEventVideo"];
-        };
-        ConversationMessageEventTopicErrorDetails: {
-            /** @description The HTTP status code for this message (400, 401, 403, 404, 500, etc. */
-            status?: number;
-            /** @description A code unique to this error. */
-            code?: string;
-            /** @description Friendly description of this error. */
-            message?: string;
-            /** @description This is the same as message except it uses template fields for variable replacement. For instance: 'User {username} was not found' */
-            messageWithParams?: string;
-            /** @description Used in conjunction with messageWithParams. These are the template parameters. For instance: UserParam.key = 'username', UserParam.value = 'john.doe' */
-            messageParams?: {
-                [key: string]: string;
-            };
-            /** @description The correlation Id or context Id for this message. If left blank the Public API will look at the HTTP response header 'ININ-Correlation-Id' instead. */
-            contextId?: string;
-            uri?: string;
-        };
-        /** @description eventBody of v2.users.{id}.conversations.messages; v2.routing.queues.{id}.conversations.messages has the same fields under names that begin with Queue. Trimmed. */
-        ConversationMessageEventTopicMessageConversation: {
-            id?: string;
-            name?: string;
-            participants?: components["schemas"]["ConversationMessageEventTopicMessageMediaParticipant"][];
-            otherMediaUris?: string[];
-            address?: string;
-            /** Format: date-time */
-            inactivityTimeout?: string;
-        };
-        ConversationMessageEventTopicMessageDetails: {
-            message?: components["schemas"]["ConversationMessageEventTopicUriReference"];
-            /** Format: date-time */
-            messageTime?: string;
-            messageSegmentCount?: number;
-            /** @enum {string} */
-            messageStatus?: "queued" | "sent" | "failed" | "received" | "delivery-success" | "delivery-failed" | "read" | "removed" | "published";
-            media?: components["schemas"]["ConversationMessageEventTopicMessageMedia"][];
-            stickers?: components["schemas"]["ConversationMessageEventTopicMessageSticker"][];
-            errorInfo?: components["schemas"]["ConversationMessageEventTopicErrorDetails"];
-            messageMetadata?: components["schemas"]["ConversationMessageEventTopicMessageMetadata"];
-            /** @enum {string} */
-            socialVisibility?: "private" | "public";
-        };
-        ConversationMessageEventTopicMessageMedia: {
-            /** @description The location of the media, useful for retrieving it */
-            url?: string;
-            /** @description The optional internet media type of the the media object.  If null then the media type should be dictated by the url */
-            mediaType?: string;
-            /** @description The optional content length of the the media object, in bytes. */
-            contentLengthBytes?: number;
-            /** @description The optional name of the the media object. */
-            name?: string;
-            /** @description The optional id of the the media object. */
-            id?: string;
-        };
-        /** @description Trimmed. */
-        ConversationMessageEventTopicMessageMediaParticipant: {
-            id?: string;
-            name?: string;
-            address?: string;
-            /** Format: date-time */
-            startTime?: string;
-            /** Format: date-time */
-            connectedTime?: string;
-            /** Format: date-time */
-            endTime?: string;
-            purpose?: string;
-            /** @enum {string} */
-            state?: "alerting" | "dialing" | "contacting" | "offering" | "connected" | "disconnected" | "terminated" | "converting" | "uploading" | "transmitting" | "scheduled" | "parked" | "none";
-            /** @enum {string} */
-            initialState?: "alerting" | "dialing" | "contacting" | "offering" | "connected" | "disconnected" | "terminated" | "converting" | "uploading" | "transmitting" | "scheduled" | "parked" | "none";
-            /** @enum {string} */
-            direction?: "inbound" | "outbound";
-            disconnectType?: string;
-            held?: boolean;
-            wrapupRequired?: boolean;
-            user?: components["schemas"]["ConversationMessageEventTopicUriReference"];
-            queue?: components["schemas"]["ConversationMessageEventTopicUriReference"];
-            team?: components["schemas"]["ConversationMessageEventTopicUriReference"];
-            attributes?: {
-                [key: string]: string;
-            };
-            provider?: string;
-            externalContact?: components["schemas"]["ConversationMessageEventTopicUriReference"];
-            peer?: string;
-            mediaRoles?: string[];
-            messages?: components["schemas"]["ConversationMessageEventTopicMessageDetails"][];
-            /** @enum {string} */
-            type?: "unknown" | "sms" | "twitter" | "facebook" | "line" | "viber" | "wechat" | "whatsapp" | "telegram" | "kakao" | "webmessaging" | "open" | "instagram" | "apple";
-        };
-        ConversationMessageEventTopicMessageMetadata: {
-            /** @description Message type. */
-            type?: string;
-            /** @description List of message events, if any */
-            events?: components["schemas"]["ConversationMessageEventTopicMessageMetadataEvent"][];
-            /** @description List of message content, if any */
-            content?: components["schemas"]["ConversationMessageEventTopicMessageMetadataContent"][];
-        };
-        ConversationMessageEventTopicMessageMetadataContent: {
-            /** @description Type of this content element. */
-            contentType?: string;
-            /** @description Content subtype, if any */
-            subType?: string;
-        };
-        ConversationMessageEventTopicMessageMetadataEvent: {
-            /** @description Type of this event element. */
-            eventType?: string;
-            /** @description Event subtype, if any */
-            subType?: string;
-        };
-        ConversationMessageEventTopicMessageSticker: {
-            /** @description The location of the sticker, useful for retrieving it */
-            url?: string;
-            /** @description The unique id of the the sticker object. */
-            id?: string;
-        };
-        ConversationMessageEventTopicUriReference: {
-            /** @description The ID of the resource */
-            id?: string;
-            /** @description The name of the resource */
-            name?: string;
-        };
-        ConversationMessageMetadata: {
-            /**
-             * @description Message type.
-             * @enum {string}
-             */
-            type?: "Text" | "Structured" | "Receipt" | "Event" | "Message" | "Unknown";
-            /** @description List of events metadata */
-            events?: components["schemas"]["ConversationMessageMetadataEvent"][];
-            /** @description List of message content */
-            content?: components["schemas"]["ConversationMessageMetadataContent"][];
-        };
-        ConversationMessageMetadataContent: {
-            /**
-             * @description Type of this content element.
-             * @enum {string}
-             */
-            contentType?: "Reactions" | "Attachment" | "Location" | "QuickReply" | "Notification" | "ButtonResponse" | "Story" | "Mention" | "Card" | "Carousel" | "Text" | "QuickReplyV2" | "DatePicker" | "InteractiveApplication" | "ListPicker" | "PaymentRequest" | "PaymentResponse" | "Push" | "Form" | "RoadsideAssistance" | "RichLink" | "NotificationResponse" | "Unknown";
-            /**
-             * @description Content subtype
-             * @enum {string}
-             */
-            subType?: "Image" | "Video" | "Audio" | "File" | "Link" | "Mention" | "Reply" | "Button" | "QuickReply" | "Postback" | "Unknown";
-        };
-        ConversationMessageMetadataEvent: {
-            /**
-             * @description Type of this event element
-             * @enum {string}
-             */
-            eventType?: "CoBrowse" | "Typing" | "Presence" | "Video" | "Unknown";
-            /**
-             * @description Event subtype
-             * @enum {string}
-             */
-            subType?: "On" | "Join" | "Offering" | "OfferingExpired" | "OfferingAccepted" | "OfferingRejected" | "Disconnect" | "Clear" | "SignIn" | "SessionExpired" | "Authenticate" | "AuthenticateFailure" | "AuthenticateCancel" | "Unknown";
-        };
-        ConversationMessagingChannel: {
-            /** @description The integration ID. */
-            id?: string;
-            /**
-             * @description The provider type.
-             * @enum {string}
-             */
-            platform?: "Twitter" | "Facebook" | "Instagram" | "Line" | "Whatsapp" | "WebMessaging" | "Open" | "Apple" | "Sms";
-            /**
-             * @description Specifies if this message is part of a private or public conversation.
-             * @enum {string}
-             */
-            type?: "Public" | "Private";
-            /** @description Unique provider ID of the message such as a Facebook message ID. */
-            messageId?: string;
-            to?: components["schemas"]["ConversationMessagingToRecipient"];
-            from?: components["schemas"]["ConversationMessagingFromRecipient"];
-            /**
-             * Format: date-time
-             * @description Original time of the event. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            time?: string;
-            /**
-             * Format: date-time
-             * @description Time the message was edited. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            dateModified?: string;
-            /**
-             * Format: date-time
-             * @description Time the message was deleted. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            dateDeleted?: string;
-            publicMetadata?: components["schemas"]["ConversationPublicMetadata"];
-        };
-        ConversationMessagingFromRecipient: {
-            /** @description Nickname or display name of the recipient. */
-            nickname?: string;
-            /** @description The recipient ID specific to the provider. */
-            id: string;
-            /**
-             * @description The recipient ID type. This is used to indicate the format used for the ID.
-             * @enum {string}
-             */
-            idType?: "Email" | "Phone" | "Opaque";
-            /** @description URL of an image that represents the recipient. */
-            image?: string;
-            /** @description First name of the recipient. */
-            firstName?: string;
-            /** @description Last name of the recipient. */
-            lastName?: string;
-            /** @description E-mail address of the recipient. */
-            email?: string;
-            /** @description The identifier of the external contact. */
-            externalContactId?: string;
-            externalContactDivisionId?: string;
-            /** @description List of recipient additional identifiers */
-            additionalIds?: components["schemas"]["ConversationRecipientAdditionalIdentifier"][];
-        };
-        ConversationMessagingToRecipient: {
-            /** @description Nickname or display name of the recipient. */
-            nickname?: string;
-            /** @description The recipient ID specific to the provider. */
-            id: string;
-            /**
-             * @description The recipient ID type. This is used to indicate the format used for the ID.
-             * @enum {string}
-             */
-            idType?: "Email" | "Phone" | "Opaque" | "Topic";
-            /** @description URL of an image that represents the recipient. */
-            image?: string;
-            /** @description First name of the recipient. */
-            firstName?: string;
-            /** @description Last name of the recipient. */
-            lastName?: string;
-            /** @description E-mail address of the recipient. */
-            email?: string;
-            /** @description The identifier of the external contact. */
-            externalContactId?: string;
-            externalContactDivisionId?: string;
-            /** @description List of recipient additional identifiers */
-            additionalIds?: components["schemas"]["ConversationRecipientAdditionalIdentifier"][];
-        };
-        ConversationNormalizedMessage: {
-            /** @description Unique ID of the message. Message receipts will have the same ID as the message they reference. */
-            id?: string;
-            channel?: components["schemas"]["ConversationMessagingChannel"];
-            /**
-             * @description Message type.
-             * @enum {string}
-             */
-            type: "Text" | "Structured" | "Receipt" | "Event" | "Message" | "Unknown";
-            /** @description Message text. */
-            text?: string;
-            /** @description List of content elements. */
-            content?: components["schemas"]["ConversationMessageContent"][];
-            /** @description List of event elements. */
-            events?: components["schemas"]["ConversationMessageEvent"][];
-            /**
-             * @description Message receipt status, only used with type Receipt.
-             * @enum {string}
-             */
-            status?: "Sent" | "Delivered" | "Read" | "Failed" | "Published" | "Removed";
-            /** @description List of reasons for a message receipt that indicates the message has failed. Only used with Failed status. */
-            reasons?: components["schemas"]["ConversationReason"][];
-            /**
-             * @description Specifies if this message was sent by a human agent or bot. The platform may use this to apply appropriate provider policies.
-             * @enum {string}
-             */
-            originatingEntity?: "Human" | "Bot";
-            /** @description Indicates if this is the last message receipt for this message, or if another message receipt can be expected. */
-            isFinalReceipt?: boolean;
-            /**
-             * @description The direction of the message.
-             * @enum {string}
-             */
-            direction?: "Inbound" | "Outbound";
-            /** @description A list of messages related to this one. */
-            relatedMessages?: components["schemas"]["ConversationNormalizedMessage"][];
-            /** @description Additional metadata about this message. */
-            metadata?: {
-                [key: string]: string;
-            };
-            enrichment?: components["schemas"]["ConversationEnrichment"];
-            /** @description The internal id representing the customer supplied sms integration message. */
-            byoSmsIntegrationId?: string;
-        };
-        ConversationPublicMetadata: {
-            /** @description The id of the root public message. */
-            rootId?: string;
-            /** @description The id of the message this public message is replying to. */
-            replyToId?: string;
-            /** @description The URL of the social post on the native platform. */
-            url?: string;
-        };
-        /** @description Shape left out of this subset (real name: ConversationQueueMediaSettings). */
-        ConversationQueueMediaSettings: {
-            [key: string]: unknown;
-        };
-        ConversationReason: {
-            /**
-             * @description The reason code for the failed message receipt.
-             * @enum {string}
-             */
-            code?: "MessageExpired" | "RateLimited" | "MessageNotAllowed" | "GeneralError" | "UnsupportedMessage" | "UnknownMessage" | "InvalidMessageStructure" | "InvalidDestination" | "ServerError" | "MediaTypeNotAllowed" | "InvalidMediaContentLength" | "RecipientOptedOut" | "DataFiltered";
-            /** @description Description of the reason for the failed message receipt. */
-            message: string;
-        };
-        ConversationRecipientAdditionalIdentifier: {
-            /**
-             * @description Type of the Identifier
-             * @enum {string}
-             */
-            type: "Deployment" | "Subject" | "Unknown" | "Topic" | "IngestionRule" | "IngestionRuleVersion" | "PhoneNumber";
-            /** @description The Identifier value. */
-            value: string;
-        };
-        ConversationRoutingData: {
-            queue?: components["schemas"]["AddressableEntityRef"];
-            language?: components["schemas"]["AddressableEntityRef"];
-            /** @description The priority of the conversation to use for routing decisions */
-            priority?: number;
-            /** @description The skills to use for routing decisions */
-            skills?: components["schemas"]["AddressableEntityRef"][];
-        };
-        CreateTriggerRequest: {
-            target: components["schemas"]["TriggerTarget"];
-            /** @description Boolean indicating if Trigger is enabled */
-            enabled: boolean;
-            /** @description The configuration for when a trigger is considered to be a match for an event. When not provided, all events will fire the trigger */
-            matchCriteria?: components["schemas"]["MatchCriteria"][];
-            /** @description The name of the trigger */
-            name: string;
-            /** @description The topic that will cause the trigger to be invoked. Cannot be updated after creation. Valid topics can be found at /processautomation/triggers/topics */
-            topicName: string;
-            /** @description Optional length of time that events are meaningful after origination. Events older than this threshold may be dropped if the platform is delayed in processing events. Unset means events are valid indefinitely, otherwise must be set to at least 10 seconds. Only one of eventTTLSeconds or delayBySeconds can be set. */
-            eventTTLSeconds?: number;
-            /** @description Optional delay invoking target after trigger fires. Must be in the range of 60 to 900 seconds. Only one of eventTTLSeconds or delayBySeconds can be set. */
-            delayBySeconds?: number;
-            /** @description Description of the trigger. Can be up to 512 characters in length. */
-            description?: string;
-        };
-        CustomI18nLabels: {
-            /** @description Language of localized labels in homescreen app (eg. en-us, de-de) and push notification */
-            language?: string;
-            /** @description Contains localized labels used in messenger apps and push notification. PushNotificationTitle and PushNotificationBody are required when notifications are enabled. */
-            localizedLabels?: components["schemas"]["LocalizedLabels"][];
-        };
-        /** @description Public deployment file read by Messenger and by the mobile SDK. */
-        DeploymentConfig: {
-            id?: string;
-            version?: string;
-            languages?: string[];
-            defaultLanguage?: string;
-            apiEndpoint?: string;
-            messenger?: {
-                enabled?: boolean;
-                apps?: {
-                    conversations?: {
-                        messagingEndpoint?: string;
-                        enabled?: boolean;
-                        showAgentTypingIndicator?: boolean;
-                        showUserTypingIndicator?: boolean;
-                        autoStart?: {
-                            enabled?: boolean;
-                        };
-                        conversationDisconnect?: {
-                            enabled?: boolean;
-                            /** @enum {string} */
-                            type?: "ReadOnly" | "Send";
-                        };
-                        conversationClear?: {
-                            enabled?: boolean;
-                        };
-                        sessionDurationSeconds?: number;
-                    };
-                };
-                styles?: Record<string, never>;
-                launcherButton?: Record<string, never>;
-                fileUpload?: components["schemas"]["FileUploadSettings"];
-            };
-            journeyEvents?: {
-                enabled?: boolean;
-            };
-            /** @enum {string} */
-            status?: "Active" | "Inactive";
-            auth?: {
-                enabled?: boolean;
-                allowSessionUpgrade?: boolean;
-            };
-        };
-        DeploymentDomains: {
-            allowAllDomains?: boolean;
-            allowedDomains?: string[];
-        };
-        Detail: {
-            errorCode?: string;
-            fieldName?: string;
-            entityId?: string;
-            entityName?: string;
-        };
-        Division: {
-            /** @description The globally unique identifier for the object. */
-            id?: string;
-            name?: string;
-            /** @description The URI for this object */
-            selfUri?: string;
-        };
-        DivisionEntityRef: {
-            id?: string;
-            name?: string;
-            selfUri?: string;
-            /**
-             * Format: date-time
-             * @description The time the entity division was last updated. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            dateDivisionUpdated?: string;
-        };
-        DomainEntityRef: {
-            id?: string;
-            name?: string;
-            selfUri?: string;
-        };
-        DomainRole: {
-            /** @description The ID of the role */
-            id?: string;
-            /** @description The name of the role */
-            name?: string;
-        };
-        Entity: {
-            /** @description The globally unique identifier for the object. */
-            id?: string;
-        };
-        ErrorBody: {
-            message?: string;
-            code?: string;
-            status?: number;
-            entityId?: string;
-            entityName?: string;
-            messageWithParams?: string;
-            messageParams?: {
-                [key: string]: string;
-            };
-            contextId?: string;
-            details?: components["schemas"]["Detail"][];
-            errors?: components["schemas"]["ErrorBody"][];
-            limit?: components["schemas"]["Limit"];
-        };
-        /** @description Shape left out of this subset (real name: ErrorInfo). */
-        ErrorInfo: {
-            [key: string]: unknown;
-        };
-        EventSetting: {
-            typing?: components["schemas"]["TypingSetting"];
-        };
-        ExpandableWebDeployment: {
-            /** @description The deployment ID */
-            id?: string;
-            /** @description The deployment name */
-            name: string;
-            /** @description The description of the config */
-            description?: string;
-            /** @description Property indicates whether all domains are allowed or not. allowedDomains must be empty when this is set as true. */
-            allowAllDomains?: boolean;
-            /** @description The list of domains that are approved to use this deployment; the list will be added to CORS headers for ease of web use. */
-            allowedDomains?: string[];
-            supportedContent?: components["schemas"]["SupportedContentReference"];
-            /** @description Javascript snippet used to load the config */
-            snippet?: string;
-            /**
-             * Format: date-time
-             * @description The date the deployment was created. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            dateCreated?: string;
-            /**
-             * Format: date-time
-             * @description The date the deployment was most recently modified. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            dateModified?: string;
-            lastModifiedUser?: components["schemas"]["AddressableEntityRef"];
-            flow?: components["schemas"]["WebDeploymentFlowEntityRef"];
-            /**
-             * @description The current status of the deployment
-             * @enum {string}
-             */
-            status?: "Pending" | "Active" | "Inactive" | "Error" | "Deleting";
-            /** @description The push integration objects associated with the deployment */
-            pushIntegrations?: components["schemas"]["PushIntegration"][];
-            configuration: components["schemas"]["WebDeploymentConfigurationVersionResponse"];
-            /** @description The URI for this object */
-            selfUri?: string;
-        };
-        ExpandableWebDeploymentEntityListing: {
-            entities?: components["schemas"]["ExpandableWebDeployment"][];
-            nextUri?: string;
-            selfUri?: string;
-            previousUri?: string;
-            total?: number;
-        };
-        FileUploadMode: {
-            /** @description A list of supported content types for uploading files. */
-            fileTypes?: string[];
-            /** @description The maximum file size for file uploads in kilobytes. Default is 10240 (10 MB) */
-            maxFileSizeKB?: number;
-        };
-        FileUploadSettings: {
-            /** @description whether or not attachments are enabled */
-            enableAttachments?: boolean;
-            /** @description The list of supported file upload modes */
-            modes?: components["schemas"]["FileUploadMode"][];
-        };
-        /** @description Shape left out of this subset (real name: FlowVersion). */
-        FlowVersion: {
-            [key: string]: unknown;
-        };
-        /** @enum {string} */
-        "Guest.Action": "Message";
-        "Guest.AllowedMedia": {
-            inbound: components["schemas"]["Guest.FileUploadMode"];
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.AttachmentDeletedResponse": {
-            tracingId?: string;
-            attachmentId: string;
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.BaseChannelMetadata": {
-            customAttributes?: {
-                [key: string]: string;
-            };
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.BaseContentAttachment": {
-            id?: string;
-            filename?: string;
-            /** Format: int32 */
-            fileSize?: number;
-            mediaType: components["schemas"]["Guest.MediaType"];
-            mime?: string;
-            sha256?: string;
-            text?: string;
-            url?: string;
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.BaseMessage": {
-            type: components["schemas"]["Guest.BaseMessageType"];
-            class: components["schemas"]["Guest.MessageDataType"];
-            /** Format: int32 */
-            code: number;
-            /** @description A string when class is "string", else an object of the schema that class names. The published schema says object. */
-            body: {
-                [key: string]: unknown;
-            } | string;
-            tracingId?: string;
-        } & {
-            [key: string]: unknown;
-        };
-        /** @enum {string} */
-        "Guest.BaseMessageType": "message" | "response";
-        "Guest.BaseMessagingChannel": {
-            time?: string;
-            type?: components["schemas"]["Guest.ChannelType"];
-            messageId?: string;
-            from?: components["schemas"]["Guest.BaseMessagingRecipient"];
-            to?: components["schemas"]["Guest.BaseMessagingRecipient"];
-            metadata?: components["schemas"]["Guest.BaseChannelMetadata"];
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.BaseMessagingContent": {
-            attachment?: components["schemas"]["Guest.BaseContentAttachment"];
-            contentType: components["schemas"]["Guest.ContentType"];
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.BaseMessagingRecipient": {
-            firstName?: string;
-            lastName?: string;
-            nickname?: string;
-            image?: string;
-        } & {
-            [key: string]: unknown;
-        };
-        /**
-         * @description Describes the button or component that resulted in the Button Response.
-         * @enum {string}
-         */
-        "Guest.ButtonResponseType": "Button" | "DatePicker" | "Form" | "ListPicker" | "QuickReply";
-        /**
-         * @description Specifies if this message is part of a private or public conversation.
-         * @enum {string}
-         */
-        "Guest.ChannelType": "Private" | "Public";
-        "Guest.CleanChannelMetadata": {
-            customAttributes?: {
-                [key: string]: string;
-            };
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.CleanContentAttachment": {
-            id?: string;
-            filename?: string;
-            /** Format: double */
-            fileSize?: number;
-            mediaType: components["schemas"]["Guest.MediaType"];
-            mime?: string;
-            sha256?: string;
-            text?: string;
-            url?: string;
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.CleanMessage": {
-            tracingId?: string;
-            text?: string;
-            type: components["schemas"]["Guest.NormalizedType"];
-            direction?: components["schemas"]["Guest.Direction"];
-            id?: string;
-            channel?: components["schemas"]["Guest.CleanMessagingChannel"];
-            content?: components["schemas"]["Guest.CleanMessageContent"][];
-            metadata?: {
-                [key: string]: string;
-            };
-            events?: components["schemas"]["Guest.CleanMessageEvent"][];
-            originatingEntity?: components["schemas"]["Guest.OriginatingEntity"];
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.CleanMessageContent": {
-            attachment?: components["schemas"]["Guest.CleanContentAttachment"];
-            contentType: components["schemas"]["Guest.ContentType"];
-            buttonResponse?: components["schemas"]["Guest.ContentButtonResponse"];
-            card?: components["schemas"]["Guest.ContentCard"];
-            carousel?: components["schemas"]["Guest.ContentCarousel"];
-            datePicker?: components["schemas"]["Guest.ContentDatePicker"];
-            form?: components["schemas"]["Guest.ContentForm"];
-            generic?: components["schemas"]["Guest.ContentGeneric"];
-            listPicker?: components["schemas"]["Guest.ContentListPicker"];
-            quickReply?: components["schemas"]["Guest.ContentQuickReply"];
-            quickReplyV2?: components["schemas"]["Guest.ContentQuickReplyV2"];
-            text?: components["schemas"]["Guest.ContentText"];
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.CleanMessageEvent": {
-            coBrowse?: components["schemas"]["Guest.EventCoBrowse"];
-            eventType: components["schemas"]["Guest.EventTypeEnum"];
-            presence?: components["schemas"]["Guest.EventPresence"];
-            /** @description A list of reactions to a message. */
-            reactions?: components["schemas"]["Guest.ContentReaction"][];
-            typing?: components["schemas"]["Guest.EventTyping"];
-            video?: components["schemas"]["Guest.EventVideo"];
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.CleanMessagingChannel": {
-            time?: string;
-            type?: components["schemas"]["Guest.ChannelType"];
-            messageId?: string;
-            from?: components["schemas"]["Guest.CleanMessagingRecipient"];
-            to?: components["schemas"]["Guest.CleanMessagingRecipient"];
-            metadata?: components["schemas"]["Guest.CleanChannelMetadata"];
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.CleanMessagingRecipient": {
-            firstName?: string;
-            lastName?: string;
-            nickname?: string;
-            image?: string;
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.CloseSessionRequest": {
-            action: components["schemas"]["Guest.RequestType.CloseSession"];
-            token: string;
-            tracingId?: string;
-            closeAllConnections: boolean;
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.ConfigureAuthenticatedSessionRequest": {
-            action: components["schemas"]["Guest.RequestType.ConfigureAuthenticatedSession"];
-            token: string;
-            tracingId?: string;
-            deploymentId: string;
-            data: components["schemas"]["Guest.oAuthParams"];
-            resumeToken?: string;
-            startNew?: boolean;
-            journeyContext?: components["schemas"]["Guest.JourneyContext"];
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.ConfigureSessionRequest": {
-            action: components["schemas"]["Guest.RequestType.ConfigureSession"];
-            token: string;
-            tracingId?: string;
-            deploymentId: string;
-            journeyContext?: components["schemas"]["Guest.JourneyContext"];
-            resumeToken?: string;
-            startNew?: boolean;
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.ConnectionClosedEvent": {
-            tracingId?: string;
-            reasonCode?: string;
-            /** @description Read by the mobile SDK; signedIn is a known value. The published schema names reasonCode. */
-            reason?: string;
-        } & {
-            [key: string]: unknown;
-        };
-        /** @description In client frames only id is sent. */
-        "Guest.ContentAttachment": {
-            /**
-             * Format: double
-             * @description Size in bytes of the attachment content.
-             */
-            contentSizeBytes?: number;
-            /** @description Suggested file name for attachment. */
-            filename?: string;
-            /** @description Provider specific ID for attachment. For example, a LINE sticker ID. */
-            id?: string;
-            mediaType?: components["schemas"]["Guest.MediaType"];
-            /** @description Attachment mime type (https://www.iana.org/assignments/media-types/media-types.xhtml). */
-            mime?: string;
-            /** @description Secure hash of the attachment content. */
-            sha256?: string;
-            /** @description Text associated with attachment such as an image caption. */
-            text?: string;
-            /** @description URL of the attachment. */
-            url?: string;
-        } & {
-            [key: string]: unknown;
-        };
-        /**
-         * @description Button response content.
-         *
-         *     Button response object representing the click of a structured message button, such as a
-         *     quick reply, list picker selections etc.
-         */
-        "Guest.ContentButtonResponse": {
-            /** @description An ID assigned to the button response (Deprecated). */
-            id?: string;
-            /**
-             * @description Reference to the ID of the original message (e.g., list picker) this button response is
-             *     replying to.
-             */
-            originatingMessageId?: string;
-            /** @description The response payload associated with the clicked button or selected item. */
-            payload: string;
-            /** @description The response text from the button click or selection. */
-            text: string;
-            type: components["schemas"]["Guest.ButtonResponseType"];
-        } & {
-            [key: string]: unknown;
-        };
-        /** @description Shape left out of this subset (real name: ContentCard). */
-        "Guest.ContentCard": {
-            [key: string]: unknown;
-        };
-        /** @description Shape left out of this subset (real name: ContentCarousel). */
-        "Guest.ContentCarousel": {
-            [key: string]: unknown;
-        };
-        /** @description Shape left out of this subset (real name: ContentDatePicker). */
-        "Guest.ContentDatePicker": {
-            [key: string]: unknown;
-        };
-        /** @description Shape left out of this subset (real name: ContentForm). */
-        "Guest.ContentForm": {
-            [key: string]: unknown;
-        };
-        /** @description Shape left out of this subset (real name: ContentGeneric). */
-        "Guest.ContentGeneric": {
-            [key: string]: unknown;
-        };
-        /** @description Shape left out of this subset (real name: ContentInteractiveApplication). */
-        "Guest.ContentInteractiveApplication": {
-            [key: string]: unknown;
-        };
-        /** @description Shape left out of this subset (real name: ContentList). */
-        "Guest.ContentList": {
-            [key: string]: unknown;
-        };
-        /** @description Shape left out of this subset (real name: ContentListPicker). */
-        "Guest.ContentListPicker": {
-            [key: string]: unknown;
-        };
-        /** @description Shape left out of this subset (real name: ContentLocation). */
-        "Guest.ContentLocation": {
-            [key: string]: unknown;
-        };
-        /** @description Shape left out of this subset (real name: ContentNotificationTemplate). */
-        "Guest.ContentNotificationTemplate": {
-            [key: string]: unknown;
-        };
-        /** @description Shape left out of this subset (real name: ContentPaymentRequest). */
-        "Guest.ContentPaymentRequest": {
-            [key: string]: unknown;
-        };
-        /** @description Shape left out of this subset (real name: ContentPaymentResponse). */
-        "Guest.ContentPaymentResponse": {
-            [key: string]: unknown;
-        };
-        /** @description Shape left out of this subset (real name: ContentPostback). */
-        "Guest.ContentPostback": {
-            [key: string]: unknown;
-        };
-        /** @description Shape left out of this subset (real name: ContentPush). */
-        "Guest.ContentPush": {
-            [key: string]: unknown;
-        };
-        /**
-         * @description Quick reply content.
-         *
-         *     Quick reply object.
-         */
-        "Guest.ContentQuickReply": {
-            action?: components["schemas"]["Guest.Action"];
-            /** @description A unique ID assigned to the quick reply (Deprecated). */
-            id?: string;
-            /** @description URL of an image associated with the quick reply. */
-            image?: string;
-            /**
-             * @description Content of the payload included in the quick reply response. Could be an ID identifying
-             *     the quick reply response.
-             */
-            payload: string;
-            /** @description Summary of what the quick reply relates to. */
-            summaryText?: string;
-            /**
-             * @description Text to show inside the quick reply. This is also used as the response text after
-             *     clicking on the quick reply.
-             */
-            text: string;
-        } & {
-            [key: string]: unknown;
-        };
-        /** @description Shape left out of this subset (real name: ContentQuickReplyV2). */
-        "Guest.ContentQuickReplyV2": {
-            [key: string]: unknown;
-        };
-        /** @description Shape left out of this subset (real name: ContentReaction). */
-        "Guest.ContentReaction": {
-            [key: string]: unknown;
-        };
-        /** @description Shape left out of this subset (real name: ContentReceivedReplyMessage). */
-        "Guest.ContentReceivedReplyMessage": {
-            [key: string]: unknown;
-        };
-        /** @description Shape left out of this subset (real name: ContentRichLink). */
-        "Guest.ContentRichLink": {
-            [key: string]: unknown;
-        };
-        /** @description Shape left out of this subset (real name: ContentRoadsideAssistance). */
-        "Guest.ContentRoadsideAssistance": {
-            [key: string]: unknown;
-        };
-        /** @description Shape left out of this subset (real name: ContentStory). */
-        "Guest.ContentStory": {
-            [key: string]: unknown;
-        };
-        /**
-         * @description Text content.
-         *
-         *     Message content element containing text only.
-         */
-        "Guest.ContentText": {
-            /** @description Text to be shown for this content element. */
-            body: string;
-            type?: components["schemas"]["Guest.TextType"];
-        } & {
-            [key: string]: unknown;
-        };
-        /** @enum {string} */
-        "Guest.ContentType": "Attachment" | "ButtonResponse" | "Card" | "Carousel" | "DatePicker" | "Form" | "GenericTemplate" | "InteractiveApplication" | "ListPicker" | "ListTemplate" | "Location" | "Mention" | "Notification" | "PaymentRequest" | "PaymentResponse" | "Postback" | "Push" | "QuickReply" | "QuickReplyV2" | "Reactions" | "RichLink" | "RoadsideAssistance" | "Story" | "Text";
-        "Guest.DeleteAttachmentRequest": {
-            action: components["schemas"]["Guest.RequestType.DeleteAttachment"];
-            token: string;
-            tracingId?: string;
-            attachmentId: string;
-        } & {
-            [key: string]: unknown;
-        };
-        /** @enum {string} */
-        "Guest.Direction": "Inbound" | "Outbound";
-        /** @description The published schema also lists name and message as required; the frames shown by the official documentation and the official mobile SDK carry neither. */
-        "Guest.ErrorMessage": {
-            name?: string;
-            message?: string;
-            stack?: string;
-            /** Format: int32 */
-            errorCode: number;
-            errorMessage: string;
-            tracingId?: string;
-        } & {
-            [key: string]: unknown;
-        };
-        /** @description Shape left out of this subset (real name: EventCoBrowse). */
-        "Guest.EventCoBrowse": {
-            [key: string]: unknown;
-        };
-        /**
-         * @description Presence event.
-         *
-         *     A Presence event.
-         */
-        "Guest.EventPresence": {
-            receivedMessage?: components["schemas"]["Guest.ContentReceivedReplyMessage"];
-            replyMessage?: components["schemas"]["Guest.ContentReceivedReplyMessage"];
-            type: components["schemas"]["Guest.EventPresenceType"];
-        } & {
-            [key: string]: unknown;
-        };
-        /**
-         * @description Describes the type of Presence event.
-         * @enum {string}
-         */
-        "Guest.EventPresenceType": "Authenticate" | "AuthenticateCancel" | "AuthenticateFailure" | "Clear" | "Disconnect" | "Join" | "SessionExpired" | "SignIn";
-        /** @enum {string} */
-        "Guest.EventTypeEnum": "CoBrowse" | "Presence" | "Reactions" | "Typing" | "Video";
-        /**
-         * @description Typing event.
-         *
-         *     A Typing event.
-         */
-        "Guest.EventTyping": {
-            /**
-             * Format: double
-             * @description The duration of the Typing event in milliseconds.
-             */
-            duration?: number;
-            type: components["schemas"]["Guest.EventTypingType"];
-        } & {
-            [key: string]: unknown;
-        };
-        /**
-         * @description Describes the type of Typing event. The published schema lists only On; the official mobile SDK reads Off too.
-         * @enum {string}
-         */
-        "Guest.EventTypingType": "On" | "Off";
-        /** @description Shape left out of this subset (real name: EventVideo). */
-        "Guest.EventVideo": {
-            [key: string]: unknown;
-        };
-        "Guest.FileType": {
-            type: string;
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.FileUploadMode": {
-            fileTypes: components["schemas"]["Guest.FileType"][];
-            /** Format: double */
-            maxFileSizeKB: number;
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.GenerateDownloadUrlRequest": {
-            action: components["schemas"]["Guest.RequestType.GenerateDownloadUrl"];
-            token: string;
-            tracingId?: string;
-            attachmentId: string;
-        } & {
-            [key: string]: unknown;
-        };
-        /** @description The published schema also lists fileSize and fileMd5 as required; both official clients send requests without fileMd5, so it is optional in practice. */
-        "Guest.GenerateUploadUrlRequest": {
-            action: components["schemas"]["Guest.RequestType.GenerateUploadUrl"];
-            token: string;
-            tracingId?: string;
-            attachmentId?: string;
-            fileName: string;
-            fileType: string;
-            /** Format: int32 */
-            fileSize?: number;
-            fileMd5?: string;
-            /** @description Not in the published schema; the official mobile SDK sends true so that refusals come as GenerateUrlError objects and not as plain strings. */
-            errorsAsJson?: boolean;
-        } & {
-            [key: string]: unknown;
-        };
-        /** @description The published schema also lists name and message as required; the frames shown by the official documentation and the official mobile SDK carry neither. */
-        "Guest.GenerateUrlError": {
-            name?: string;
-            message?: string;
-            stack?: string;
-            /** Format: int32 */
-            errorCode: number;
-            errorMessage: string;
-            tracingId?: string;
-            attachmentId?: string;
-            timestamp?: string;
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.GetConfigurationRequest": {
-            action: components["schemas"]["Guest.RequestType.GetConfiguration"];
-            token: string;
-            tracingId?: string;
-            deploymentId: string;
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.GetConfigurationResponse": {
-            tracingId?: string;
-            allowedMedia: components["schemas"]["Guest.AllowedMedia"];
-            blockedExtensions?: string[];
-            /** Format: double */
-            maxCustomDataBytes: number;
-            messageRoutingEnabled: boolean;
-            /** Format: double */
-            sessionDurationSeconds?: number;
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.GetJwtRequest": {
-            action: components["schemas"]["Guest.RequestType.GetJwt"];
-            token: string;
-            tracingId?: string;
-        } & {
-            [key: string]: unknown;
-        };
-        /** @description The published schema lists type as required; the web widget leaves it out for a message that is only an attachment. */
-        "Guest.IncomingNormalizedMessage": {
-            id?: string;
-            type?: components["schemas"]["Guest.NormalizedType"];
-            text?: string;
-            status?: components["schemas"]["Guest.Status"];
-            content?: components["schemas"]["Guest.MessageContent"][];
-            events?: components["schemas"]["Guest.MessageEvent"][];
-            metadata?: {
-                [key: string]: string;
-            };
-            channel?: {
-                metadata?: {
-                    customAttributes: {
-                        [key: string]: string;
-                    };
-                };
-                messageId?: string;
-            };
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.JourneyAction": {
-            id: string;
-            actionMap: components["schemas"]["Guest.JourneyActionMap"];
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.JourneyActionMap": {
-            id: string;
-            /** Format: int32 */
-            version: number;
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.JourneyContext": {
-            customer: components["schemas"]["Guest.JourneyCustomer"];
-            customerSession: components["schemas"]["Guest.JourneyCustomerSession"];
-            triggeringAction?: components["schemas"]["Guest.JourneyAction"];
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.JourneyCustomer": {
-            id: string;
-            idType: string;
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.JourneyCustomerSession": {
-            id: string;
-            type: string;
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.JwtResponse": {
-            tracingId?: string;
-            jwt: string;
-            /** Format: double */
-            exp: number;
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.LogoutEvent": {
-            tracingId?: string;
-        } & {
-            [key: string]: unknown;
-        };
-        /**
-         * @description The type of attachment this instance represents.
-         * @enum {string}
-         */
-        "Guest.MediaType": "Audio" | "File" | "Image" | "Link" | "Video";
-        /** @description Message content element. If contentType = "Attachment" only one item is allowed. */
-        "Guest.MessageContent": {
-            attachment?: components["schemas"]["Guest.ContentAttachment"];
-            buttonResponse?: components["schemas"]["Guest.ContentButtonResponse"];
-            card?: components["schemas"]["Guest.ContentCard"];
-            carousel?: components["schemas"]["Guest.ContentCarousel"];
-            contentType: components["schemas"]["Guest.ContentType"];
-            datePicker?: components["schemas"]["Guest.ContentDatePicker"];
-            form?: components["schemas"]["Guest.ContentForm"];
-            generic?: components["schemas"]["Guest.ContentGeneric"];
-            interactiveApplication?: components["schemas"]["Guest.ContentInteractiveApplication"];
-            list?: components["schemas"]["Guest.ContentList"];
-            listPicker?: components["schemas"]["Guest.ContentListPicker"];
-            location?: components["schemas"]["Guest.ContentLocation"];
-            mention?: components["schemas"]["Guest.MessagingRecipient"];
-            paymentRequest?: components["schemas"]["Guest.ContentPaymentRequest"];
-            paymentResponse?: components["schemas"]["Guest.ContentPaymentResponse"];
-            postback?: components["schemas"]["Guest.ContentPostback"];
-            push?: components["schemas"]["Guest.ContentPush"];
-            quickReply?: components["schemas"]["Guest.ContentQuickReply"];
-            quickReplyV2?: components["schemas"]["Guest.ContentQuickReplyV2"];
-            /** @description A set of reactions to a message. */
-            reactions?: components["schemas"]["Guest.ContentReaction"][];
-            richLink?: components["schemas"]["Guest.ContentRichLink"];
-            roadsideAssistance?: components["schemas"]["Guest.ContentRoadsideAssistance"];
-            story?: components["schemas"]["Guest.ContentStory"];
-            template?: components["schemas"]["Guest.ContentNotificationTemplate"];
-            text?: components["schemas"]["Guest.ContentText"];
-        } & {
-            [key: string]: unknown;
-        };
-        /**
-         * @description ErrorMessage is not in the published list; the official error page names it. Treat unknown classes as possible.
-         * @enum {string}
-         */
-        "Guest.MessageDataType": "string" | "SessionResponse" | "StructuredMessage" | "PresignedUrlResponse" | "AttachmentDeletedResponse" | "UploadFailureEvent" | "UploadSuccessEvent" | "ConnectionClosedEvent" | "LogoutEvent" | "SessionExpiredEvent" | "JwtResponse" | "GetConfigurationResponse" | "GenerateUrlError" | "TooManyRequestsErrorMessage" | "ResumeTokenResponse" | "SessionClearedEvent" | "ErrorMessage" | "Error" | "Unknown";
-        /**
-         * @description Message event element.  Examples include: system messages, typing indicators, cobrowse
-         *     offerings.
-         */
-        "Guest.MessageEvent": {
-            coBrowse?: components["schemas"]["Guest.EventCoBrowse"];
-            eventType: components["schemas"]["Guest.EventTypeEnum"];
-            presence?: components["schemas"]["Guest.EventPresence"];
-            /** @description A list of reactions to a message. */
-            reactions?: components["schemas"]["Guest.ContentReaction"][];
-            typing?: components["schemas"]["Guest.EventTyping"];
-            video?: components["schemas"]["Guest.EventVideo"];
-        } & {
-            [key: string]: unknown;
-        };
-        /** @description Shape left out of this subset (real name: MessagingRecipient). */
-        "Guest.MessagingRecipient": {
-            [key: string]: unknown;
-        };
-        /**
-         * @description Message type.
-         * @enum {string}
-         */
-        "Guest.NormalizedType": "Event" | "Message" | "Receipt" | "Structured" | "Text";
-        /** @enum {string} */
-        "Guest.OriginatingEntity": "Bot" | "Human";
-        "Guest.PresignedUrlResponse": {
-            tracingId?: string;
-            attachmentId: string;
-            headers: {
-                [key: string]: string;
-            };
-            url: string;
-            fileName?: string;
-            /** Format: int32 */
-            fileSize?: number;
-            fileType?: string;
-        } & {
-            [key: string]: unknown;
-        };
-        /** @enum {string} */
-        "Guest.RequestType": "configureSession" | "configureAuthenticatedSession" | "onAttachment" | "getAttachment" | "deleteAttachment" | "onMessage" | "closeSession" | "echo" | "getJwt" | "disconnectCustomer" | "resumeToken" | "getConfiguration";
-        /** @enum {string} */
-        "Guest.RequestType.CloseSession": "closeSession";
-        /** @enum {string} */
-        "Guest.RequestType.ConfigureAuthenticatedSession": "configureAuthenticatedSession";
-        /** @enum {string} */
-        "Guest.RequestType.ConfigureSession": "configureSession";
-        /** @enum {string} */
-        "Guest.RequestType.DeleteAttachment": "deleteAttachment";
-        /** @enum {string} */
-        "Guest.RequestType.EchoMessage": "echo";
-        /** @enum {string} */
-        "Guest.RequestType.GenerateDownloadUrl": "getAttachment";
-        /** @enum {string} */
-        "Guest.RequestType.GenerateUploadUrl": "onAttachment";
-        /** @enum {string} */
-        "Guest.RequestType.GetConfiguration": "getConfiguration";
-        /** @enum {string} */
-        "Guest.RequestType.GetJwt": "getJwt";
-        /** @enum {string} */
-        "Guest.RequestType.IncomingMessage": "onMessage";
-        "Guest.ResumeTokenResponse": {
-            tracingId?: string;
-            resumeToken: string;
-            /** Format: double */
-            exp: number;
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.SendEchoRequest": {
-            action: components["schemas"]["Guest.RequestType.EchoMessage"];
-            token: string;
-            tracingId?: string;
-            message: components["schemas"]["Guest.IncomingNormalizedMessage"];
-        } & {
-            [key: string]: unknown;
-        };
-        /** @description The published schema lists time as required; live clients leave it out. */
-        "Guest.SendMessageRequest": {
-            action: components["schemas"]["Guest.RequestType.IncomingMessage"];
-            token: string;
-            tracingId?: string;
-            time?: string;
-            message: components["schemas"]["Guest.IncomingNormalizedMessage"];
-            /**
-             * @deprecated
-             * @description Announced as ignored from 2026-06-05: custom attributes belong in message.channel.metadata.customAttributes.
-             */
-            channel?: components["schemas"]["Guest.BaseMessagingChannel"];
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.SessionClearedEvent": {
-            tracingId?: string;
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.SessionExpiredEvent": {
-            tracingId?: string;
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.SessionResponse": {
-            tracingId?: string;
-            connected: boolean;
-            newSession?: boolean;
-            readOnly?: boolean;
-            clearedExistingSession?: boolean;
-            allowedMedia?: components["schemas"]["Guest.AllowedMedia"];
-            blockedExtensions?: string[];
-            /** Format: double */
-            maxCustomDataBytes?: number;
-            /** Format: double */
-            durationSeconds?: number;
-            /** Format: double */
-            expirationDate?: number;
-            autoStarted?: boolean;
-        } & {
-            [key: string]: unknown;
-        };
-        /** @enum {string} */
-        "Guest.Status": "Delivered" | "Failed" | "Published" | "Read" | "Removed" | "Sent";
-        "Guest.StructuredMessage": {
-            tracingId?: string;
-            text?: string;
-            type: components["schemas"]["Guest.NormalizedType"];
-            direction?: components["schemas"]["Guest.Direction"];
-            id?: string;
-            channel?: components["schemas"]["Guest.BaseMessagingChannel"];
-            content?: components["schemas"]["Guest.BaseMessagingContent"][];
-            metadata?: {
-                [key: string]: string;
-            };
-            events?: components["schemas"]["Guest.MessageEvent"][];
-            originatingEntity?: components["schemas"]["Guest.OriginatingEntity"];
-            originatingMessageId?: string;
-        } & {
-            [key: string]: unknown;
-        };
-        /**
-         * @description Type of text content.
-         * @enum {string}
-         */
-        "Guest.TextType": "Text";
-        /** @description The published schema also lists name and message as required; the frames shown by the official documentation and the official mobile SDK carry neither. */
-        "Guest.TooManyRequestsErrorMessage": {
-            name?: string;
-            message?: string;
-            stack?: string;
-            /** Format: int32 */
-            errorCode: number;
-            errorMessage: string;
-            tracingId?: string;
-            /** Format: int32 */
-            retryAfter: number;
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.UploadFailureEvent": {
-            tracingId?: string;
-            attachmentId: string;
-            /** Format: int32 */
-            errorCode: number;
-            errorMessage: string;
-            timestamp: string;
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.UploadSuccessEvent": {
-            tracingId?: string;
-            attachmentId: string;
-            downloadUrl: string;
-            timestamp: string;
-        } & {
-            [key: string]: unknown;
-        };
-        "Guest.oAuthParams": {
-            code: string;
-        } & {
-            [key: string]: unknown;
-        };
-        Humanize: {
-            /** @description Whether or not humanize conversations setting is enabled */
-            enabled?: boolean;
-            bot?: components["schemas"]["BotMessengerProfile"];
-        };
-        InboundOnlySetting: {
-            /** @enum {string} */
-            inbound?: "Enabled" | "Disabled";
-        };
-        JourneyAction: {
-            /** @description The ID of an action from the Journey System (an action is spawned from an actionMap) */
-            id: string;
-            actionMap: components["schemas"]["JourneyActionMap"];
-        };
-        JourneyActionMap: {
-            /** @description The ID of the actionMap in the Journey System which triggered this action */
-            id: string;
-            /** @description The version number of the actionMap in the Journey System at the time this action was triggered */
-            version: number;
-        };
-        /** @description Shape left out of this subset (real name: JourneyContext). */
-        JourneyContext: {
-            [key: string]: unknown;
-        };
-        JourneyCustomer: {
-            /** @description An ID of a customer within the Journey System at a point-in-time.  Note that a customer entity can have multiple customerIds based on the stitching process.  Depending on the context within the PureCloud conversation, this may or may not be mutable. */
-            id: string;
-            /** @description The type of the customerId within the Journey System (e.g. cookie). */
-            idType: string;
-        };
-        JourneyCustomerSession: {
-            /** @description An ID of a Customer/User's session within the Journey System at a point-in-time */
-            id: string;
-            /** @description The type of the Customer/User's session within the Journey System (e.g. web, app) */
-            type: string;
-        };
-        /** @description Shape left out of this subset (real name: JourneyEventsSettings). */
-        JourneyEventsSettings: {
-            [key: string]: unknown;
-        };
-        /** @description Shape left out of this subset (real name: LauncherButtonSettings). */
-        LauncherButtonSettings: {
-            [key: string]: unknown;
-        };
-        Limit: {
-            key?: string;
-            /** @enum {string} */
-            namespace?: "workforce.management.forecast" | "agent.assistant" | "agentic.virtual.agents" | "analytics.agents" | "analytics.alerting" | "analytics.data.extraction" | "analytics" | "analytics.realtime" | "analytics.reporting.settings" | "architect" | "audiohook" | "audiohook.monitor" | "audit" | "auth.api" | "authorization" | "automation.testing" | "bots" | "bots.voice" | "business.rules" | "callback" | "cobrowse" | "content.management" | "conversation" | "copilot" | "dataactions" | "datatables" | "directory" | "dsar" | "email" | "employee.engagement" | "event.orchestration" | "external.contacts" | "external.events.data.ingestion" | "gamification" | "gcv" | "gdpr" | "groups" | "guides" | "historical.adherence" | "infrastructureascode" | "integrations" | "intent.miner" | "internal.messaging" | "journey" | "knowledge" | "language.understanding" | "learning" | "limit.registry" | "marketplace" | "media.communications" | "messaging" | "micro.frontend" | "notifications" | "onboarding" | "outbound" | "platform.api" | "predictive.routing" | "presence" | "quality" | "recording" | "response.management" | "routing" | "scim" | "screen.monitoring" | "search" | "secondary.automation.testing" | "skills" | "social.media" | "speech.and.text.analytics" | "speech.integration" | "supportability" | "task.management" | "telephony.configuration" | "usage" | "users" | "users.rules" | "voice.transcription" | "web.deployments" | "web.messaging" | "webchat" | "webhooks" | "workforce.management.agent.availability" | "workforce.management" | "workforce.management.self.schedule" | "workforce.management.shift.trading" | "system";
-            value?: number;
-        };
-        LocalizedLabels: {
-            /**
-             * @description Contains localized label key used in messenger homescreen and push notification. PushNotificationTitle and PushNotificationBody keys are required when notifications are enabled.
-             * @enum {string}
-             */
-            key?: "MessengerHomeHeaderTitle" | "MessengerHomeHeaderSubTitle" | "PushNotificationTitle" | "PushNotificationBody" | "MessengerLauncherButtonText";
-            /** @description Contains localized label value used in messenger homescreen and push notification */
-            value?: string;
-        };
-        Markdown: {
-            /** @description whether or not markdown is enabled */
-            enabled?: boolean;
-        };
-        MatchCriteria: {
-            /** @description The Goessner json path of the field to match */
-            jsonPath?: string;
-            /**
-             * @description The type of operation to perform for matching check
-             * @enum {string}
-             */
-            operator?: "GreaterThanOrEqual" | "LessThanOrEqual" | "Equal" | "NotEqual" | "LessThan" | "GreaterThan" | "NotIn" | "In" | "Contains" | "All" | "Exists" | "Size";
-            /** @description Any JSON value */
-            value?: unknown;
-            values?: unknown[];
-        };
-        MediaType: {
-            /** @description The media type string as defined by RFC 2046. You can define specific types such as 'image/jpeg', 'video/mpeg', or specify wild cards for a range of types, 'image/*', or all types '*\/*'. See https://www.iana.org/assignments/media-types/media-types.xhtml for a list of registered media types. */
-            type?: string;
-        };
-        MediaTypeAccess: {
-            /** @description List of media types allowed for inbound messages from customers. If inbound messages from a customer contain media that is not in this list, the media will be dropped from the outbound message. */
-            inbound?: components["schemas"]["MediaType"][];
-            /** @description List of media types allowed for outbound messages to customers. If an outbound message is sent that contains media that is not in this list, the message will not be sent. */
-            outbound?: components["schemas"]["MediaType"][];
-        };
-        MediaTypes: {
-            allow?: components["schemas"]["MediaTypeAccess"];
-        };
-        Message: {
-            /**
-             * @description The connection state of this communication.
-             * @enum {string}
-             */
-            state?: "alerting" | "connected" | "parked" | "disconnected";
-            /**
-             * @description The initial connection state of this communication.
-             * @enum {string}
-             */
-            initialState?: "alerting" | "connected" | "parked" | "disconnected";
-            /** @description A globally unique identifier for this communication. */
-            id?: string;
-            /** @description True if this call is held and the person on this side hears silence. */
-            held?: boolean;
-            /** @description The time line of the participant's message, divided into activity segments. */
-            segments?: components["schemas"]["Segment"][];
-            /**
-             * @description The direction of the message.
-             * @enum {string}
-             */
-            direction?: "inbound" | "outbound";
-            /** @description A globally unique identifier for the recording associated with this message. */
-            recordingId?: string;
-            errorInfo?: components["schemas"]["ErrorBody"];
-            /**
-             * @description System defined string indicating what caused the communication to disconnect. Will be null until the communication disconnects.
-             * @enum {string}
-             */
-            disconnectType?: "endpoint" | "client" | "system" | "timeout" | "transfer" | "transfer.conference" | "transfer.consult" | "transfer.forward" | "transfer.noanswer" | "transfer.notavailable" | "transport.failure" | "error" | "peer" | "other" | "spam" | "uncallable" | "inactivity" | "session.expired" | "takeover";
-            /**
-             * Format: date-time
-             * @description The timestamp the message was placed on hold in the cloud clock if the message is currently on hold. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            startHoldTime?: string;
-            /**
-             * Format: date-time
-             * @description The timestamp the communication has when it is first put into an alerting state. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            startAlertingTime?: string;
-            /**
-             * Format: date-time
-             * @description The timestamp when this communication was connected in the cloud clock. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            connectedTime?: string;
-            /**
-             * Format: date-time
-             * @description The timestamp when this communication disconnected from the conversation in the provider clock. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            disconnectedTime?: string;
-            /** @description The source provider for the message. */
-            provider?: string;
-            /** @description If true, the participant member is authenticated. */
-            authenticated?: boolean;
-            /**
-             * @description Indicates the type of message platform from which the message originated.
-             * @enum {string}
-             */
-            type?: "apple" | "facebook" | "instagram" | "kakao" | "line" | "open" | "sms" | "telegram" | "twitter" | "webmessaging" | "whatsapp" | "unknown";
-            /** @description Indicates the country where the recipient is associated in ISO 3166-1 alpha-2 format. */
-            recipientCountry?: string;
-            /** @description The type of the recipient. Eg: Provisioned phoneNumber is the recipient for sms message type. */
-            recipientType?: string;
-            /** @description The UUID of the script to use. */
-            scriptId?: string;
-            /** @description The id of the peer communication corresponding to a matching leg for this communication. */
-            peerId?: string;
-            toAddress?: components["schemas"]["Address"];
-            fromAddress?: components["schemas"]["Address"];
-            /** @description The messages sent on this communication channel. */
-            messages?: components["schemas"]["MessageDetails"][];
-            journeyContext?: components["schemas"]["JourneyContext"];
-            wrapup?: components["schemas"]["Wrapup"];
-            afterCallWork?: components["schemas"]["AfterCallWork"];
-            /** @description Indicates if after-call work is required for a communication. Only used when the ACW Setting is Agent Requested. */
-            afterCallWorkRequired?: boolean;
-            /** @description UUID of virtual agent assistant that provide suggestions to the agent participant during the conversation. */
-            agentAssistantId?: string;
-            /** @description The internal id representing the customer supplied sms integration message. */
-            byoSmsIntegrationId?: string;
-            queueMediaSettings?: components["schemas"]["ConversationQueueMediaSettings"];
-            /** @enum {string} */
-            engagementSource?: "AppleMessagesForBusiness" | "Discord" | "Email" | "Facebook" | "FacebookMessenger" | "Glassdoor" | "GoogleBusinessProfile" | "Instagram" | "KakaoTalk" | "Line" | "LinkedIn" | "MicrosoftTeams" | "MobileChat" | "Other" | "QQ" | "Reddit" | "ServiceNow" | "SFDC" | "SMS" | "Snapchat" | "Telegram" | "Threads" | "Trustpilot" | "Unspecified" | "Viber" | "WebChat" | "WeChat" | "Weibo" | "WhatsApp" | "X" | "Yelp" | "YouTube" | "Zendesk" | "OpenMessaging";
-            /**
-             * Format: date-time
-             * @description Represents the time when a parked message will resume. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            resumeTime?: string;
-            /**
-             * Format: date-time
-             * @description Represents the time when an message was put into parked state. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            parkTime?: string;
-        };
-        MessageConversation: {
-            /** @description The globally unique identifier for the object. */
-            id?: string;
-            name?: string;
-            /** @description The list of participants involved in the conversation. */
-            participants?: components["schemas"]["MessageMediaParticipant"][];
-            /** @description The list of other media channels involved in the conversation. */
-            otherMediaUris?: string[];
-            /** @description The list of the most recent 20 transfer commands applied to this conversation. */
-            recentTransfers?: components["schemas"]["TransferResponse"][];
-            /** @description An optional label that categorizes the conversation.  Max-utilization settings can be configured at a per-label level */
-            utilizationLabelId?: string;
-            /**
-             * Format: date-time
-             * @description The time in the future, after which this conversation would be considered inactive. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            inactivityTimeout?: string;
-            /** @description Identifiers of divisions associated with this conversation. */
-            divisions?: components["schemas"]["ConversationDivisionMembership"][];
-            /** @description The URI for this object */
-            selfUri?: string;
-        };
-        MessageConversationEntityListing: {
-            entities?: components["schemas"]["MessageConversation"][];
-            pageSize?: number;
-            pageNumber?: number;
-            total?: number;
-            lastUri?: string;
-            firstUri?: string;
-            selfUri?: string;
-            nextUri?: string;
-            previousUri?: string;
-            pageCount?: number;
-        };
-        MessageData: {
-            /** @description The globally unique identifier for the object. */
-            id?: string;
-            name?: string;
-            /** @description The unique identifier of the message from provider */
-            providerMessageId?: string;
-            /**
-             * Format: date-time
-             * @description The time when the message was received or sent. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            timestamp: string;
-            /** @description The sender of the text message. */
-            fromAddress?: string;
-            /** @description The recipient of the text message. */
-            toAddress?: string;
-            /**
-             * @description The direction of the message.
-             * @enum {string}
-             */
-            direction?: "inbound" | "outbound";
-            /**
-             * @description Type of text messenger.
-             * @enum {string}
-             */
-            messengerType?: "sms" | "facebook" | "twitter" | "whatsapp" | "webmessaging" | "instagram" | "open" | "apple";
-            /**
-             * @description The status of the message.
-             * @enum {string}
-             */
-            status: "queued" | "sent" | "failed" | "received" | "delivery-success" | "delivery-failed" | "read" | "removed" | "published";
-            normalizedMessage?: components["schemas"]["ConversationNormalizedMessage"];
-            /** @description The delivery event associated with this message in normalized format, if the message direction was outbound */
-            normalizedReceipts?: components["schemas"]["ConversationNormalizedMessage"][];
-            createdBy?: components["schemas"]["User"];
-            /** @description The id of the conversation of this message. */
-            conversationId?: string;
-            /** @description The URI for this object */
-            selfUri?: string;
-        };
-        MessageDetails: {
-            /** @description UUID identifying the message media. */
-            messageId?: string;
-            /** @description A URI for this message entity. */
-            messageURI?: string;
-            /**
-             * @description Indicates the delivery status of the message.
-             * @enum {string}
-             */
-            messageStatus?: "queued" | "sent" | "failed" | "received" | "delivery-success" | "delivery-failed" | "read" | "removed" | "published";
-            /** @description The message segment count, greater than 1 if the message content was split into multiple parts for this message type, e.g. SMS character limits. */
-            messageSegmentCount?: number;
-            /**
-             * Format: date-time
-             * @description The time when the message was sent or received. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            messageTime?: string;
-            /** @description Deprecated: Use the API /api/v2/conversations/messages/{conversationId}/messages/{messageId} to get the associated media. */
-            media?: components["schemas"]["MessageMedia"][];
-            /** @description Deprecated: This attribute is no longer used. Messages have not included associated stickers for a long time. */
-            stickers?: components["schemas"]["MessageSticker"][];
-            messageMetadata?: components["schemas"]["ConversationMessageMetadata"];
-            /**
-             * @description For social media messages, the visibility of the message in the originating social platform
-             * @enum {string}
-             */
-            socialVisibility?: "private" | "public";
-            errorInfo?: components["schemas"]["ErrorBody"];
-        };
-        MessageMedia: {
-            /** @description The location of the media, useful for retrieving it */
-            url?: string;
-            /** @description The optional internet media type of the the media object.  If null then the media type should be dictated by the url */
-            mediaType?: string;
-            /** @description The optional content length of the the media object, in bytes. */
-            contentLengthBytes?: number;
-            /** @description The optional name of the the media object. */
-            name?: string;
-            /** @description The optional id of the the media object. */
-            id?: string;
-        };
-        MessageMediaData: {
-            /** @description The globally unique identifier for the object. */
-            id?: string;
-            name?: string;
-            /** @description The location of the media, useful for retrieving it */
-            url?: string;
-            /** @description The detected internet media type of the the media object.  If null then the media type should be dictated by the url. */
-            mediaType?: string;
-            /** @description The optional content length of the the media object, in bytes. */
-            contentLengthBytes?: number;
-            /** @description The URL returned to upload an attachment */
-            uploadUrl?: string;
-            /**
-             * @description The status of the media, indicates if the media is in the process of uploading. If the upload fails, the media becomes invalid
-             * @enum {string}
-             */
-            status?: "uploading" | "valid" | "invalid";
-            conversationId?: string;
-            communicationId?: string;
-            /** @description The URI for this object */
-            selfUri?: string;
-        };
-        MessageMediaListing: {
-            entities?: components["schemas"]["MessageMediaData"][];
-            pageSize?: number;
-            pageNumber?: number;
-            total?: number;
-            lastUri?: string;
-            firstUri?: string;
-            selfUri?: string;
-            nextUri?: string;
-            previousUri?: string;
-            pageCount?: number;
-        };
-        MessageMediaParticipant: {
-            /** @description The unique participant ID. */
-            id?: string;
-            /** @description The display friendly name of the participant. */
-            name?: string;
-            /** @description The participant address. */
-            address?: string;
-            /**
-             * Format: date-time
-             * @description The time when this participant first joined the conversation. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            startTime?: string;
-            /**
-             * Format: date-time
-             * @description The timestamp when it is first put into an alerting state. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            startAlertingTime?: string;
-            /**
-             * Format: date-time
-             * @description The time when this participant went connected for this media (eg: video connected time). Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            connectedTime?: string;
-            /**
-             * Format: date-time
-             * @description The time when this participant went disconnected for this media (eg: video disconnected time). Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            endTime?: string;
-            /**
-             * Format: date-time
-             * @description The time when this participant's hold started. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            startHoldTime?: string;
-            /** @description The participant's purpose.  Values can be: 'agent', 'user', 'customer', 'external', 'acd', 'ivr */
-            purpose?: string;
-            /**
-             * @description The participant's state.  Values can be: 'alerting', 'connected', 'disconnected', 'dialing', 'contacting
-             * @enum {string}
-             */
-            state?: "alerting" | "dialing" | "contacting" | "offering" | "connected" | "disconnected" | "terminated" | "converting" | "uploading" | "transmitting" | "parked" | "none";
-            /**
-             * @description The participant's direction.  Values can be: 'inbound' or 'outbound'
-             * @enum {string}
-             */
-            direction?: "inbound" | "outbound";
-            /**
-             * @description The reason the participant was disconnected from the conversation.
-             * @enum {string}
-             */
-            disconnectType?: "endpoint" | "endpoint.donotdisturb" | "client" | "system" | "transfer" | "transfer.conference" | "transfer.consult" | "transfer.donotdisturb" | "transfer.forward" | "transfer.noanswer" | "transfer.notavailable" | "transport.failure" | "error" | "peer" | "other" | "spam" | "inactivity" | "session.expired" | "takeover";
-            /** @description Value is true when the participant is on hold. */
-            held?: boolean;
-            /** @description Value is true when the participant requires wrap-up. */
-            wrapupRequired?: boolean;
-            /** @description The wrap-up prompt indicating the type of wrap-up to be performed. */
-            wrapupPrompt?: string;
-            /** @description List of roles this participant's media has had on the conversation, ie monitor, coach, etc */
-            mediaRoles?: string[];
-            user?: components["schemas"]["DomainEntityRef"];
-            queue?: components["schemas"]["DomainEntityRef"];
-            team?: components["schemas"]["DomainEntityRef"];
-            /** @description A list of ad-hoc attributes for the participant. */
-            attributes?: {
-                [key: string]: string;
-            };
-            errorInfo?: components["schemas"]["ErrorInfo"];
-            script?: components["schemas"]["DomainEntityRef"];
-            /** @description The amount of time the participant has to complete wrap-up. */
-            wrapupTimeoutMs?: number;
-            /** @description Value is true when the participant has skipped wrap-up. */
-            wrapupSkipped?: boolean;
-            /** @description Specifies how long the agent has to answer an interaction before being marked as not responding. */
-            alertingTimeoutMs?: number;
-            /** @description The source provider for the communication. */
-            provider?: string;
-            externalContact?: components["schemas"]["DomainEntityRef"];
-            /** @description If this participant represents an external contact, then this will be the initial division for the external contact. This value will not be updated if the external contact is reassigned. */
-            externalContactInitialDivisionId?: string;
-            externalOrganization?: components["schemas"]["DomainEntityRef"];
-            wrapup?: components["schemas"]["Wrapup"];
-            /** @description The peer communication corresponding to a matching leg for this communication. */
-            peer?: string;
-            /**
-             * @description The reason specifying why participant flagged the conversation.
-             * @enum {string}
-             */
-            flaggedReason?: "general";
-            journeyContext?: components["schemas"]["JourneyContext"];
-            conversationRoutingData?: components["schemas"]["ConversationRoutingData"];
-            /**
-             * Format: date-time
-             * @description The timestamp when this participant started after-call work. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            startAcwTime?: string;
-            /**
-             * Format: date-time
-             * @description The timestamp when this participant ended after-call work. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            endAcwTime?: string;
-            /**
-             * Format: date-time
-             * @description The time when this participant's communication was last parked.  Does not reset on resume. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            parkTime?: string;
-            /**
-             * Format: date-time
-             * @description The time when this participant's communications will resume. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            resumeTime?: string;
-            toAddress?: components["schemas"]["Address"];
-            fromAddress?: components["schemas"]["Address"];
-            /** @description Message instance details on the communication. */
-            messages?: components["schemas"]["MessageDetails"][];
-            /**
-             * @description Indicates the type of message platform from which the message originated.
-             * @enum {string}
-             */
-            type?: "apple" | "facebook" | "instagram" | "kakao" | "line" | "open" | "sms" | "telegram" | "twitter" | "webmessaging" | "whatsapp" | "unknown";
-            /** @description Indicates the country where the recipient is associated in ISO 3166-1 alpha-2 format. */
-            recipientCountry?: string;
-            /** @description The type of the recipient. Eg: Provisioned phoneNumber is the recipient for sms message type. */
-            recipientType?: string;
-            /** @description If true, the participant member is authenticated. */
-            authenticated?: boolean;
-            /** @description The ID of the participant being monitored when performing a message monitor. */
-            monitoredParticipantId?: string;
-            monitoredParticipant?: components["schemas"]["AddressableEntityRef"];
-        };
-        MessageMediaUploadData: {
-            /** @description A unique media ID */
-            id?: string;
-            /** @description The name of the file */
-            name?: string;
-            /** @description URL to upload the file */
-            uploadUrl?: string;
-            /** @description Required headers when uploading a file with the upload URL */
-            uploadHeaders?: {
-                [key: string]: string;
-            };
-            /** @description The URI for this object */
-            selfUri?: string;
-        };
-        MessageSticker: {
-            /** @description The location of the sticker, useful for retrieving it */
-            url?: string;
-            /** @description The unique id of the the sticker object. */
-            id?: string;
-        };
-        MessageTypingEventRequest: {
-            typing: components["schemas"]["ConversationEventTyping"];
-            /**
-             * Format: date-time
-             * @description The time when the message typing event was sent. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            dateSent?: string;
-        };
-        MessagingConfigListing: {
-            entities?: components["schemas"]["MessagingSetting"][];
-            pageSize?: number;
-            pageNumber?: number;
-            total?: number;
-            lastUri?: string;
-            firstUri?: string;
-            selfUri?: string;
-            nextUri?: string;
-            previousUri?: string;
-            pageCount?: number;
-        };
-        MessagingSetting: {
-            /** @description The messaging Setting unique identifier associated with this integration */
-            id: string;
-            /** @description The messaging Setting profile name */
-            name?: string;
-            /**
-             * Format: date-time
-             * @description Date this messaging setting was created. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            dateCreated?: string;
-            /**
-             * Format: date-time
-             * @description Date this messaging setting was modified. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            dateModified?: string;
-            /** @description Version number */
-            version?: string;
-            createdBy?: components["schemas"]["DomainEntityRef"];
-            updatedBy?: components["schemas"]["DomainEntityRef"];
-            content?: components["schemas"]["ContentSetting"];
-            event?: components["schemas"]["EventSetting"];
-            /** @description The URI for this object */
-            selfUri?: string;
-        };
-        MessagingSettingReference: {
-            /** @description The messaging Setting unique identifier associated with this integration */
-            id: string;
-            /** @description The messaging Setting profile name */
-            name?: string;
-            /** @description The messaging Setting profile URI */
-            selfUri?: string;
-            /**
-             * Format: date-time
-             * @description Date this messaging Setting was created. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            dateCreated?: string;
-            /**
-             * Format: date-time
-             * @description Date this messaging Setting was modified. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            dateModified?: string;
-            /** @description Version number */
-            version?: string;
-            createdBy?: components["schemas"]["DomainEntityRef"];
-            updatedBy?: components["schemas"]["DomainEntityRef"];
-            content?: components["schemas"]["ContentSetting"];
-            event?: components["schemas"]["EventSetting"];
-        };
-        MessagingSettingRequestReference: {
-            /** @description The messaging Setting unique identifier associated with this integration */
-            id: string;
-        };
-        MessengerApps: {
-            conversations?: components["schemas"]["ConversationAppSettings"];
-        };
-        /** @description Shape left out of this subset (real name: MessengerHomeScreen). */
-        MessengerHomeScreen: {
-            [key: string]: unknown;
-        };
-        MessengerSettings: {
-            /** @description Whether or not messenger is enabled */
-            enabled?: boolean;
-            styles?: components["schemas"]["MessengerStyles"];
-            launcherButton?: components["schemas"]["LauncherButtonSettings"];
-            fileUpload?: components["schemas"]["FileUploadSettings"];
-            apps?: components["schemas"]["MessengerApps"];
-            homeScreen?: components["schemas"]["MessengerHomeScreen"];
-            /**
-             * @description The session persistence type for messenger
-             * @enum {string}
-             */
-            sessionPersistenceType?: "AcrossSubdomains" | "DomainOrSubdomainOnly";
-        };
-        /** @description Shape left out of this subset (real name: MessengerStyles). */
-        MessengerStyles: {
-            [key: string]: unknown;
-        };
-        NamedEntity: {
-            /** @description The globally unique identifier for the object. */
-            id?: string;
-            /** @description The name of the object. */
-            name?: string;
-        };
-        /** @description eventBody by topic: ConversationMessageEventTopicMessageConversation, SystemMessageSystemMessage, or {"message":"WebSocket Heartbeat"|"pong"} for channel.metadata. */
-        NotificationFrame: {
-            topicName?: string;
-            version?: string;
-            eventBody?: {
-                [key: string]: unknown;
-            };
-            metadata?: {
-                CorrelationId?: string;
-            } & {
-                [key: string]: unknown;
-            };
-        };
-        NotificationsSettings: {
-            /** @description The toggle to enable or disable notifications. When enabled, PushNotificationTitle and PushNotificationBody localization keys are required. */
-            enabled?: boolean;
-            /**
-             * @description The notification content type settings for messenger
-             * @enum {string}
-             */
-            notificationContentType?: "IncludeMessagesContent" | "ExcludeMessagesContent";
-        };
-        OAuthTokenError: {
-            /** @example invalid_client */
-            error: string;
-            /** @example client not found */
-            description?: string;
-            /** @example client not found */
-            error_description?: string;
-        };
-        OAuthTokenResponse: {
-            access_token: string;
-            /** @example bearer */
-            token_type: string;
-            /** @description Lifetime in seconds */
-            expires_in: number;
-            /** @description Only for authorization-code clients that use refresh tokens */
-            refresh_token?: string;
-            error?: string;
-        };
-        OpenContentAttachment: {
-            /** @description Provider specific ID for attachment. For example, middleware media UUID. */
-            id?: string;
-            /**
-             * @description The type of attachment this instance represents.
-             * @enum {string}
-             */
-            mediaType: "Image" | "Video" | "Audio" | "File" | "Link";
-            /** @description URL of the attachment. */
-            url: string;
-            /** @description Attachment mime type (https://www.iana.org/assignments/media-types/media-types.xhtml). */
-            mime: string;
-            /** @description Text associated with attachment such as an image caption. */
-            text?: string;
-            /** @description Secure hash of the attachment content. */
-            sha256?: string;
-            /** @description Suggested file name for attachment. */
-            filename?: string;
-        };
-        OpenEvent: {
-            /**
-             * @description Type of this event element
-             * @enum {string}
-             */
-            eventType: "Typing";
-        };
-        OpenEventNormalizedMessage: {
-            /** @description Unique ID of the message generated by Messaging Platform. */
-            id?: string;
-            channel: components["schemas"]["OpenMessagingChannel"];
-            /**
-             * @description Message type.
-             * @enum {string}
-             */
-            type: "Event";
-            /** @description List of event elements. */
-            events?: components["schemas"]["OpenMessageEvent"][];
-        };
-        OpenInboundMessageContent: {
-            attachment?: components["schemas"]["OpenContentAttachment"];
-            /**
-             * @description Not in the generated model; live clients send it.
-             * @enum {string}
-             */
-            contentType?: "Attachment";
-        };
-        OpenInboundMessageMessagingChannel: {
-            from: components["schemas"]["OpenMessagingFromRecipient"];
-            /**
-             * Format: date-time
-             * @description Original time of the event. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            time: string;
-            /** @description Unique provider ID of the message. */
-            messageId?: string;
-            metadata?: components["schemas"]["ConversationChannelMetadata"];
-        };
-        OpenInboundMessagingChannel: {
-            from: components["schemas"]["OpenMessagingFromRecipient"];
-            /**
-             * Format: date-time
-             * @description Original time of the event. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            time: string;
-        };
-        OpenInboundMessagingReceiptChannel: {
-            to: components["schemas"]["OpenMessagingToRecipient"];
-            /**
-             * Format: date-time
-             * @description Original time of the event. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            time: string;
-        };
-        OpenInboundNormalizedEvent: {
-            channel: components["schemas"]["OpenInboundMessagingChannel"];
-            /** @description List of event elements. */
-            events: components["schemas"]["OpenEvent"][];
-        };
-        OpenInboundNormalizedMessage: {
-            channel: components["schemas"]["OpenInboundMessageMessagingChannel"];
-            /** @description Message text. */
-            text?: string;
-            /** @description List of content elements. */
-            content?: components["schemas"]["OpenInboundMessageContent"][];
-            /** @description Additional metadata about this message to capture non-channel specific data. */
-            metadata?: {
-                [key: string]: string;
-            };
-        };
-        OpenInboundNormalizedReceipt: {
-            /** @description The original unique message Id generated by the messaging platform, that this receipt message is referencing. */
-            id: string;
-            channel: components["schemas"]["OpenInboundMessagingReceiptChannel"];
-            /**
-             * @description Message receipt status.
-             * @enum {string}
-             */
-            status: "Sent" | "Delivered" | "Failed" | "Published" | "Removed";
-            /** @description List of reasons for a message receipt that indicates the message has failed. Only used with Failed status. */
-            reasons?: components["schemas"]["ConversationReason"][];
-            /** @description Indicates if this is the last message receipt for this message, or if another message receipt can be expected. */
-            isFinalReceipt?: boolean;
-        };
-        OpenIntegration: {
-            /** @description A unique Integration Id. */
-            id: string;
-            /** @description The name of the Open messaging integration. */
-            name: string;
-            supportedContent?: components["schemas"]["SupportedContentReference"];
-            messagingSetting?: components["schemas"]["MessagingSettingReference"];
-            /** @description The outbound notification webhook URL for the Open messaging integration. */
-            outboundNotificationWebhookUrl: string;
-            /** @description The outbound notification webhook signature secret token. */
-            outboundNotificationWebhookSignatureSecretToken: string;
-            /** @description The user specified headers for the Open messaging integration. */
-            webhookHeaders?: {
-                [key: string]: string;
-            };
-            /** @description The status of the Open Integration */
-            status?: string;
-            recipient?: components["schemas"]["DomainEntityRef"];
-            /**
-             * Format: date-time
-             * @description Date this Integration was created. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            dateCreated?: string;
-            /**
-             * Format: date-time
-             * @description Date this Integration was last modified. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            dateModified?: string;
-            createdBy?: components["schemas"]["DomainEntityRef"];
-            modifiedBy?: components["schemas"]["DomainEntityRef"];
-            /**
-             * @description Status of asynchronous create operation
-             * @enum {string}
-             */
-            createStatus?: "Initiated" | "Completed" | "Error";
-            createError?: components["schemas"]["ErrorBody"];
-            /** @description The URI for this object */
-            selfUri?: string;
-        };
-        OpenIntegrationEntityListing: {
-            entities?: components["schemas"]["OpenIntegration"][];
-            pageSize?: number;
-            pageNumber?: number;
-            total?: number;
-            lastUri?: string;
-            firstUri?: string;
-            selfUri?: string;
-            nextUri?: string;
-            previousUri?: string;
-            pageCount?: number;
-        };
-        OpenIntegrationRequest: {
-            /** @description The globally unique identifier for the object. */
-            id?: string;
-            /** @description The name of the Open messaging integration. */
-            name: string;
-            supportedContent?: components["schemas"]["SupportedContentReference"];
-            messagingSetting?: components["schemas"]["MessagingSettingRequestReference"];
-            /** @description The outbound notification webhook URL for the Open messaging integration. */
-            outboundNotificationWebhookUrl: string;
-            /** @description The outbound notification webhook signature secret token. This token must be longer than 15 characters. */
-            outboundNotificationWebhookSignatureSecretToken: string;
-            /** @description The user specified headers for the Open messaging integration. */
-            webhookHeaders?: {
-                [key: string]: string;
-            };
-            /** @description The URI for this object */
-            selfUri?: string;
-        };
-        OpenIntegrationUpdateRequest: {
-            /** @description The globally unique identifier for the object. */
-            id?: string;
-            /** @description The name of the Open messaging integration. */
-            name: string;
-            supportedContent?: components["schemas"]["SupportedContentReference"];
-            messagingSetting?: components["schemas"]["MessagingSettingRequestReference"];
-            /** @description The outbound notification webhook URL for the Open messaging integration. */
-            outboundNotificationWebhookUrl?: string;
-            /** @description The outbound notification webhook signature secret token. */
-            outboundNotificationWebhookSignatureSecretToken?: string;
-            /** @description The user specified headers for the Open messaging integration. */
-            webhookHeaders?: {
-                [key: string]: string;
-            };
-            /** @description The URI for this object */
-            selfUri?: string;
-        };
-        OpenMessageContent: {
-            /**
-             * @description Type of this content element. If contentType = \"Attachment\" only one item is allowed.
-             * @enum {string}
-             */
-            contentType: "Attachment";
-            attachment?: components["schemas"]["ConversationContentAttachment"];
-        };
-        OpenMessageEvent: {
-            /**
-             * @description Type of this event element
-             * @enum {string}
-             */
-            eventType: "Typing";
-            typing?: components["schemas"]["ConversationEventTyping"];
-        };
-        OpenMessageNormalizedMessage: {
-            /** @description Unique ID of the message generated by Messaging Platform. */
-            id?: string;
-            channel: components["schemas"]["OpenMessagingChannel"];
-            /**
-             * @description Message type.
-             * @enum {string}
-             */
-            type: "Text";
-            /** @description Message text. */
-            text?: string;
-            /** @description List of content elements. */
-            content?: components["schemas"]["OpenMessageContent"][];
-            /** @description Additional metadata about this message. */
-            metadata?: {
-                [key: string]: string;
-            };
-            /** @description The conversationId context for the message */
-            conversationId?: string;
-        };
-        OpenMessagingChannel: {
-            /** @description The Messaging Platform integration ID. */
-            id?: string;
-            /**
-             * @description The provider type.
-             * @enum {string}
-             */
-            platform?: "Open";
-            /**
-             * @description Specifies if this message is part of a private or public conversation.
-             * @enum {string}
-             */
-            type?: "Private";
-            /** @description Unique provider ID of the message such as a Facebook message ID. */
-            messageId?: string;
-            to: components["schemas"]["OpenMessagingToRecipient"];
-            from: components["schemas"]["OpenMessagingFromRecipient"];
-            /**
-             * Format: date-time
-             * @description Original time of the event. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            time: string;
-            metadata?: components["schemas"]["ConversationChannelMetadata"];
-        };
-        OpenMessagingFromRecipient: {
-            /** @description Nickname or display name of the recipient. */
-            nickname?: string;
-            /** @description The recipient ID specific to the provider. */
-            id: string;
-            /**
-             * @description The recipient ID type. This is used to indicate the format used for the ID.
-             * @enum {string}
-             */
-            idType: "Email" | "Phone" | "Opaque";
-            /** @description First name of the recipient. */
-            firstName?: string;
-            /** @description Last name of the recipient. */
-            lastName?: string;
-            /** @description URL of an image that represents the recipient. */
-            image?: string;
-            /** @description E-mail address of the recipient. */
-            email?: string;
-        };
-        OpenMessagingToRecipient: {
-            /** @description Nickname or display name of the recipient. */
-            nickname?: string;
-            /** @description The recipient ID specific to the provider. */
-            id: string;
-            /**
-             * @description The recipient ID type. This is used to indicate the format used for the ID.
-             * @enum {string}
-             */
-            idType?: "Email" | "Phone" | "Opaque";
-            /** @description First name of the recipient. */
-            firstName?: string;
-            /** @description Last name of the recipient. */
-            lastName?: string;
-            /** @description URL of an image that represents the recipient. */
-            image?: string;
-            /** @description E-mail address of the recipient. */
-            email?: string;
-        };
-        OpenNormalizedMessage: {
-            /** @description Unique ID of the message. This ID is generated by Messaging Platform. Message receipts will have the same ID as the message they reference, as such should only be set when sending a message receipt. */
-            id?: string;
-            channel: components["schemas"]["OpenMessagingChannel"];
-            /**
-             * @description Message type.
-             * @enum {string}
-             */
-            type: "Text" | "Receipt";
-            /** @description Message text. */
-            text?: string;
-            /** @description List of content elements. */
-            content?: components["schemas"]["OpenMessageContent"][];
-            /**
-             * @description Message receipt status, only used with type Receipt.
-             * @enum {string}
-             */
-            status?: "Sent" | "Delivered" | "Read" | "Failed" | "Published" | "Removed";
-            /** @description List of reasons for a message receipt that indicates the message has failed. Only used with Failed status. */
-            reasons?: components["schemas"]["ConversationReason"][];
-            /** @description Indicates if this is the last message receipt for this message, or if another message receipt can be expected. */
-            isFinalReceipt?: boolean;
-            /**
-             * @description The direction of the message.
-             * @enum {string}
-             */
-            direction?: "Inbound" | "Outbound";
-            /** @description Additional metadata about this message. */
-            metadata?: {
-                [key: string]: string;
-            };
-        };
-        OpenReceiptNormalizedMessage: {
-            /** @description The original unique message Id generated by the messaging platform, that this receipt message is referencing. */
-            id: string;
-            channel: components["schemas"]["OpenMessagingChannel"];
-            /**
-             * @description Message type.
-             * @enum {string}
-             */
-            type: "Receipt";
-            /**
-             * @description Message receipt status.
-             * @enum {string}
-             */
-            status: "Sent" | "Delivered" | "Failed" | "Published" | "Removed";
-            /** @description List of reasons for a message receipt that indicates the message has failed. Only used with Failed status. */
-            reasons?: components["schemas"]["ConversationReason"][];
-            /** @description Indicates if this is the last message receipt for this message, or if another message receipt can be expected. */
-            isFinalReceipt?: boolean;
-            /**
-             * @description The direction of the message.
-             * @enum {string}
-             */
-            direction: "Inbound" | "Outbound";
-        };
-        /** @description Body of an outbound Open Messaging webhook (Genesys to us) of type Text, Structured or Event. Written by hand from a live log and a live client's test data; a receipt has the form OpenReceiptNormalizedMessage. */
-        OpenWebhookMessage: {
-            id: string;
-            channel: components["schemas"]["OpenMessagingChannel"];
-            /** @enum {string} */
-            type: "Text" | "Structured" | "Event" | "Receipt";
-            text?: string;
-            content?: components["schemas"]["ConversationMessageContent"][];
-            events?: components["schemas"]["ConversationMessageEvent"][];
-            /** @enum {string} */
-            originatingEntity?: "Human" | "Bot";
-            /** @enum {string} */
-            direction?: "Inbound" | "Outbound";
-            conversationId?: string;
-            /** @enum {string} */
-            status?: "Sent" | "Delivered" | "Read" | "Failed" | "Published" | "Removed";
-            reasons?: components["schemas"]["ConversationReason"][];
-            isFinalReceipt?: boolean;
-            relatedMessages?: {
-                [key: string]: unknown;
-            }[];
-            metadata?: {
-                [key: string]: string;
-            };
-        };
-        OrgOAuthClient: {
-            /** @description The globally unique identifier for the object. */
-            id?: string;
-            /** @description The name of the OAuth client. */
-            name: string;
-            /**
-             * @description The OAuth Grant/Client type supported by this client. Code Authorization Grant/Client type - Preferred client type where the Client ID and Secret are required to create tokens. Used where the secret can be secured. PKCE-Enabled Code Authorization grant type - Code grant type which requires PKCE challenge and verifier to create tokens. Used in public clients for increased security. Implicit grant type - Client ID only is required to create tokens. Used in browser and mobile apps where the secret can not be secured. SAML2-Bearer extension grant type - SAML2 assertion provider for user authentication at the token endpoint. Client Credential grant type - Used to created access tokens that are tied only to the client.
-             * @enum {string}
-             */
-            authorizedGrantType: "CODE" | "TOKEN" | "SAML2-BEARER" | "PASSWORD" | "CLIENT-CREDENTIALS";
-            /** @description The scope requested by this client. Scopes only apply to clients not using the client_credential grant */
-            scope?: string[];
-            /**
-             * @description The state of the OAuth client. Active: The OAuth client can be used to create access tokens. This is the default state. Disabled: Access tokens created by the client are invalid and new ones cannot be created. Inactive: Access tokens cannot be created with this OAuth client and it will be deleted.
-             * @enum {string}
-             */
-            state?: "active" | "disabled" | "inactive";
-            organization?: components["schemas"]["NamedEntity"];
-        };
-        Organization: {
-            /** @description The globally unique identifier for the object. */
-            id?: string;
-            name?: string;
-            /** @description The default language for this organization. Example: 'en' */
-            defaultLanguage?: string;
-            /** @description The short name for the organization. This field is globally unique and cannot be changed. */
-            thirdPartyOrgName?: string;
-            domain?: string;
-            /** @description The current version of the organization. */
-            version: number;
-            /**
-             * @description The current state. Examples are active, inactive, deleted.
-             * @enum {string}
-             */
-            state?: "active" | "inactive" | "deleted";
-            /** @description The URI for this object */
-            selfUri?: string;
-        };
-        Participant: {
-            /** @description A globally unique identifier for this conversation. */
-            id?: string;
-            /**
-             * Format: date-time
-             * @description The timestamp when this participant joined the conversation in the provider clock. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            startTime?: string;
-            /**
-             * Format: date-time
-             * @description The timestamp when this participant disconnected from the conversation in the provider clock. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            endTime?: string;
-            /**
-             * Format: date-time
-             * @description The timestamp when this participant was connected to the conversation in the provider clock. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            connectedTime?: string;
-            /** @description A human readable name identifying the participant. */
-            name?: string;
-            /** @description If this participant represents a user, then this will be an URI that can be used to fetch the user. */
-            userUri?: string;
-            /** @description If this participant represents a user, then this will be the globally unique identifier for the user. */
-            userId?: string;
-            /** @description If this participant represents an external contact, then this will be the globally unique identifier for the external contact. */
-            externalContactId?: string;
-            /** @description If this participant represents an external org, then this will be the globally unique identifier for the external org. */
-            externalOrganizationId?: string;
-            /** @description If present, the queue id that the communication channel came in on. */
-            queueId?: string;
-            /** @description If present, group of users the participant represents. */
-            groupId?: string;
-            /** @description The team id that this participant is a member of when added to the conversation. */
-            teamId?: string;
-            /** @description If present, the queue name that the communication channel came in on. */
-            queueName?: string;
-            /** @description A well known string that specifies the purpose of this participant. */
-            purpose?: string;
-            /** @description A well known string that specifies the type of this participant. */
-            participantType?: string;
-            /** @description If this participant is part of a consult transfer, then this will be the participant id of the participant being transferred. */
-            consultParticipantId?: string;
-            /** @description The address for the this participant. For a phone call this will be the ANI. */
-            address?: string;
-            /** @description The address for the this participant. For a phone call this will be the ANI. */
-            ani?: string;
-            /** @description The ani-based name for this participant. */
-            aniName?: string;
-            /** @description The address for the this participant. For a phone call this will be the ANI. */
-            dnis?: string;
-            /** @description An ISO 639 language code specifying the locale for this participant */
-            locale?: string;
-            /** @description True iff this participant is required to enter wrapup for this conversation. */
-            wrapupRequired?: boolean;
-            /**
-             * @description This field controls how the UI prompts the agent for a wrapup.
-             * @enum {string}
-             */
-            wrapupPrompt?: "mandatory" | "optional" | "agentRequested" | "timeout" | "forcedTimeout";
-            /** @description List of roles this participant's media has had on the conversation, ie monitor, coach, etc. */
-            mediaRoles?: string[];
-            conversationRoutingData?: components["schemas"]["ConversationRoutingData"];
-            /** @description Additional participant attributes */
-            attributes?: {
-                [key: string]: string;
-            };
-            messages?: components["schemas"]["Message"][];
-        };
-        ParticipantAttributes: {
-            /** @description The map of attribute keys to values. */
-            attributes?: {
-                [key: string]: string;
-            };
-        };
-        PermissionDetails: {
-            /**
-             * @description The type of permission requirement
-             * @enum {string}
-             */
-            type?: "requiresCurrentUser" | "requiresPermissions" | "requiresDivisionPermissions" | "requiresAnyDivisionPermissions" | "requiresUserBeConversationParticipant";
-            /** @description List of required permissions */
-            permissions?: string[];
-            /** @description Whether the current user can subscribe, when division permissions are otherwise required */
-            allowsCurrentUser?: boolean;
-            /** @description Whether or not this permission requirement is enforced */
-            enforced?: boolean;
-        };
-        /** @description Shape left out of this subset (real name: PositionSettings). */
-        PositionSettings: {
-            [key: string]: unknown;
-        };
-        /** @description Shape left out of this subset (real name: PushIntegration). */
-        PushIntegration: {
-            [key: string]: unknown;
-        };
-        Reason: {
-            /**
-             * @description The reason code for the failed message receipt.
-             * @enum {string}
-             */
-            code?: "MessageExpired" | "RateLimited" | "MessageNotAllowed" | "GeneralError" | "UnsupportedMessage" | "UnknownMessage" | "InvalidMessageStructure" | "InvalidDestination" | "ServerError" | "MediaTypeNotAllowed" | "InvalidMediaContentLength" | "RecipientOptedOut" | "DataFiltered";
-            /** @description Description of the reason for the failed message receipt. */
-            message: string;
-        };
-        RecipientAdditionalIdentifier: {
-            /**
-             * @description Type of the Identifier
-             * @enum {string}
-             */
-            type: "Deployment" | "Subject" | "Topic" | "IngestionRule" | "IngestionRuleVersion";
-            /** @description The Identifier value. */
-            value: string;
-        };
-        /** @description Shape left out of this subset (real name: ResourcePermissionPolicy). */
-        ResourcePermissionPolicy: {
-            [key: string]: unknown;
-        };
-        /** @description Shape left out of this subset (real name: Segment). */
-        Segment: {
-            [key: string]: unknown;
-        };
-        SendAgentlessOutboundMessageRequest: {
-            /** @description The messaging address of the sender of the message. For an SMS messenger type, this must be a currently provisioned SMS phone number. For a WhatsApp messenger type use the provisioned WhatsApp integration’s ID */
-            fromAddress: string;
-            /** @description The messaging address of the recipient of the message. For an SMS messenger type, the phone number address must be in E.164 format. E.g. +13175555555 or +34234234234. For WhatsApp messenger type, use a WhatsApp ID of a phone number. E.g for a E.164 formatted phone number `+13175555555`, a WhatsApp ID would be 13175555555 */
-            toAddress?: string;
-            externalContactId?: string;
-            /**
-             * @description The recipient messaging address messenger type.
-             * @enum {string}
-             */
-            toAddressMessengerType: "sms" | "whatsapp" | "open";
-            /** @description The text of the message to send. This field is required in the case of SMS messenger type. Maximum character counts are: SMS - 765 characters, other channels - 2000 characters. */
-            textBody?: string;
-            messagingTemplate?: components["schemas"]["SendMessagingTemplateRequest"];
-            /** @description Use an existing active conversation to send the agentless outbound message. Set this parameter to 'true' to use active conversation. Default value: false */
-            useExistingActiveConversation?: boolean;
-        };
-        SendAgentlessOutboundMessageResponse: {
-            /** @description The globally unique identifier for the object. */
-            id?: string;
-            /** @description The identifier of the conversation. */
-            conversationId?: string;
-            /** @description The sender of the message. */
-            fromAddress?: string;
-            /** @description The recipient of the message. */
-            toAddress?: string;
-            /**
-             * @description Type of messenger.
-             * @enum {string}
-             */
-            messengerType?: "sms" | "whatsapp" | "open";
-            /** @description Use an existing active conversation to send the agentless outbound message. Set this parameter to 'true' to use active conversation. Default value: false */
-            useExistingActiveConversation?: boolean;
-            message?: components["schemas"]["MessageData"];
-            /**
-             * Format: date-time
-             * @description The time when the message was sent. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            timestamp?: string;
-            user?: components["schemas"]["AddressableEntityRef"];
-            /** @description The URI for this object */
-            selfUri?: string;
-        };
-        /** @description Shape left out of this subset (real name: SendMessagingTemplateRequest). */
-        SendMessagingTemplateRequest: {
-            [key: string]: unknown;
-        };
-        ServerDate: {
-            /**
-             * Format: date-time
-             * @description Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            currentDate?: string;
-        };
-        SettingDirection: {
-            /**
-             * @description Status for the Inbound Direction
-             * @enum {string}
-             */
-            inbound?: "Enabled" | "Disabled";
-            /**
-             * @description Status for the Outbound Direction
-             * @enum {string}
-             */
-            outbound?: "Enabled" | "Disabled";
-        };
-        SignedData: {
-            jwt?: string;
-        };
-        StorySetting: {
-            mention?: components["schemas"]["InboundOnlySetting"];
-            reply?: components["schemas"]["InboundOnlySetting"];
-        };
-        /** @description Shape left out of this subset (real name: SupportCenterSettings). */
-        SupportCenterSettings: {
-            [key: string]: unknown;
-        };
-        SupportedContent: {
-            /** @description A unique supported content Id. */
-            id: string;
-            /** @description The name of the supported content profile */
-            name: string;
-            /**
-             * Format: date-time
-             * @description Date this supported content profile was created. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            dateCreated?: string;
-            /**
-             * Format: date-time
-             * @description Date this supported content profile was modified. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            dateModified?: string;
-            createdBy?: components["schemas"]["DomainEntityRef"];
-            modifiedBy?: components["schemas"]["DomainEntityRef"];
-            /** @description Version number */
-            version?: number;
-            mediaTypes?: components["schemas"]["MediaTypes"];
-            /** @description The URI for this object */
-            selfUri?: string;
-        };
-        SupportedContentListing: {
-            entities?: components["schemas"]["SupportedContent"][];
-            pageSize?: number;
-            pageNumber?: number;
-            total?: number;
-            lastUri?: string;
-            firstUri?: string;
-            selfUri?: string;
-            nextUri?: string;
-            previousUri?: string;
-            pageCount?: number;
-        };
-        SupportedContentReference: {
-            /** @description The SupportedContent unique identifier associated with this integration or phone number */
-            id: string;
-            /** @description The SupportedContent profile name */
-            name?: string;
-            /** @description The SupportedContent profile URI */
-            selfUri?: string;
-            mediaTypes?: components["schemas"]["MediaTypes"];
-        };
-        /** @description eventBody of v2.system.… topics. */
-        SystemMessageSystemMessage: {
-            channelId?: string;
-            /** @enum {string} */
-            systemTopicType?: "no_longer_subscribed" | "subscription_changed" | "token_revoked";
-            correlationId?: string;
-            organizationId?: string;
-            userId?: string;
-            oauthClientId?: string;
-            oauthClientOrgId?: string;
-            /** @enum {string} */
-            reason?: "another_channel_subscribed" | "user_tokens_revoked";
-            message?: string;
-            data?: {
-                [key: string]: unknown;
-            };
-        };
-        TextMessageListing: {
-            entities?: components["schemas"]["MessageData"][];
-        };
-        TokenInfo: {
-            organization?: components["schemas"]["NamedEntity"];
-            homeOrganization?: components["schemas"]["NamedEntity"];
-            /** @description The list of scopes authorized for the OAuth client */
-            authorizedScope?: string[];
-            clonedUser?: components["schemas"]["TokenInfoClonedUser"];
-            /**
-             * Format: date-time
-             * @description Date/Time when token is due to expire. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            dateTokenIdles?: string;
-            OAuthClient?: components["schemas"]["OrgOAuthClient"];
-        };
-        TokenInfoClonedUser: {
-            /** @description User id of the original native user */
-            id?: string;
-            organization?: components["schemas"]["Entity"];
-        };
-        /** @description Shape left out of this subset (real name: TransferResponse). */
-        TransferResponse: {
-            [key: string]: unknown;
-        };
-        Trigger: {
-            /** @description The globally unique identifier for the object. */
-            id?: string;
-            /** @description The name of the trigger */
-            name?: string;
-            /** @description The topic that will cause the trigger to be invoked */
-            topicName?: string;
-            target?: components["schemas"]["TriggerTarget"];
-            /** @description Version of this trigger */
-            version?: number;
-            /** @description Whether or not the trigger is enabled */
-            enabled?: boolean;
-            /** @description The configuration for when a trigger is considered to be a match for an event */
-            matchCriteria?: components["schemas"]["MatchCriteria"][];
-            /** @description Optional length of time that events are meaningful after origination. Events older than this threshold may be dropped if the platform is delayed in processing events. Unset means events are valid indefinitely, otherwise must be set to at least 10 seconds. Only one of eventTTLSeconds or delayBySeconds can be set. */
-            eventTTLSeconds?: number;
-            /** @description Optional delay invoking target after trigger fires. Must be in the range of 60 to 900 seconds. Only one of eventTTLSeconds or delayBySeconds can be set. */
-            delayBySeconds?: number;
-            /** @description Description of the trigger. Can be up to 512 characters in length. */
-            description?: string;
-            /** @description The URI for this object */
-            selfUri?: string;
-        };
-        TriggerEntityListing: {
-            entities?: components["schemas"]["Trigger"][];
-            nextUri?: string;
-            selfUri?: string;
-            previousUri?: string;
-        };
-        TriggerTarget: {
-            /**
-             * @description The entity type to target
-             * @enum {string}
-             */
-            type?: "Workflow";
-            /** @description The ID of the entity to target */
-            id?: string;
-            workflowTargetSettings?: components["schemas"]["WorkflowTargetSettings"];
-        };
-        TypingSetting: {
-            on?: components["schemas"]["SettingDirection"];
-        };
-        UploadMediaRequest: {
-            /** @description Name of the media file to upload. It must not start with a dot and not end with a forward slash. Whitespace and the following characters are not allowed: \\{^}%`]\">[~<#| */
-            fileName: string;
-            /** @description The length of the file to upload in bytes */
-            contentLengthBytes: number;
-            /** @description Content MD5 of the file to upload */
-            contentMd5?: string;
-        };
-        UrlResponse: {
-            url?: string;
-        };
-        User: {
-            /** @description The globally unique identifier for the object. */
-            id?: string;
-            name?: string;
-            division?: components["schemas"]["Division"];
-            department?: string;
-            email?: string;
-            /**
-             * @description The current state for this user.
-             * @enum {string}
-             */
-            state?: "active" | "inactive" | "deleted";
-            title?: string;
-            username?: string;
-            /** @description Required when updating a user, this value should be the current version of the user.  The current version can be obtained with a GET on the user before doing a PATCH. */
-            version: number;
-            /** @description The URI for this object */
-            selfUri?: string;
-        };
-        UserAuthorization: {
-            roles?: components["schemas"]["DomainRole"][];
-            /** @description A collection of the roles the user is not using */
-            unusedRoles?: components["schemas"]["DomainRole"][];
-            /** @description A collection of the permissions granted by all assigned roles */
-            permissions?: string[];
-            /** @description The policies configured for assigned permissions. */
-            permissionPolicies?: components["schemas"]["ResourcePermissionPolicy"][];
-        };
-        UserMe: {
-            /** @description The globally unique identifier for the object. */
-            id?: string;
-            name?: string;
-            division?: components["schemas"]["Division"];
-            department?: string;
-            email?: string;
-            /**
-             * @description The current state for this user.
-             * @enum {string}
-             */
-            state?: "active" | "inactive" | "deleted";
-            title?: string;
-            username?: string;
-            /** @description Required when updating a user, this value should be the current version of the user.  The current version can be obtained with a GET on the user before doing a PATCH. */
-            version: number;
-            authorization?: components["schemas"]["UserAuthorization"];
-            /** @description preferred language by the user */
-            languagePreference?: string;
-            date?: components["schemas"]["ServerDate"];
-            organization?: components["schemas"]["Organization"];
-            token?: components["schemas"]["TokenInfo"];
-            /** @description The URI for this object */
-            selfUri?: string;
-        };
-        /** @description Shape left out of this subset (real name: VideoSettings). */
-        VideoSettings: {
-            [key: string]: unknown;
-        };
-        WebDeployment: {
-            /** @description The deployment ID */
-            id?: string;
-            /** @description The deployment name */
-            name: string;
-            /** @description The description of the config */
-            description?: string;
-            /** @description Property indicates whether all domains are allowed or not. allowedDomains must be empty when this is set as true. */
-            allowAllDomains?: boolean;
-            /** @description The list of domains that are approved to use this deployment; the list will be added to CORS headers for ease of web use. */
-            allowedDomains?: string[];
-            supportedContent?: components["schemas"]["SupportedContentReference"];
-            /** @description Javascript snippet used to load the config */
-            snippet?: string;
-            /**
-             * Format: date-time
-             * @description The date the deployment was created. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            dateCreated?: string;
-            /**
-             * Format: date-time
-             * @description The date the deployment was most recently modified. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            dateModified?: string;
-            flow?: components["schemas"]["WebDeploymentFlowEntityRef"];
-            /**
-             * @description The current status of the deployment
-             * @enum {string}
-             */
-            status?: "Pending" | "Active" | "Inactive" | "Error" | "Deleting";
-            configuration: components["schemas"]["WebDeploymentConfigurationVersionEntityRef"];
-            /** @description The URI for this object */
-            selfUri?: string;
-        };
-        WebDeploymentConfigurationVersion: {
-            /** @description The configuration version ID */
-            id?: string;
-            /** @description The configuration version name */
-            name: string;
-            /** @description The version of the configuration */
-            version?: string;
-            headlessMode?: components["schemas"]["WebDeploymentHeadlessMode"];
-            /** @description The description of the configuration */
-            description?: string;
-            /** @description A list of languages supported on the configuration required if the messenger is enabled */
-            languages?: string[];
-            /** @description The default language to use for the configuration required if the messenger is enabled */
-            defaultLanguage?: string;
-            messenger?: components["schemas"]["MessengerSettings"];
-            journeyEvents?: components["schemas"]["JourneyEventsSettings"];
-            authenticationSettings?: components["schemas"]["AuthenticationSettings"];
-            /**
-             * Format: date-time
-             * @description The date the configuration version was created. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            dateCreated?: string;
-            /**
-             * Format: date-time
-             * @description The date the configuration version was most recently modified. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            dateModified?: string;
-            /**
-             * Format: date-time
-             * @description The date the configuration version was most recently published. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            datePublished?: string;
-            /**
-             * @description The current status of the configuration version
-             * @enum {string}
-             */
-            status?: "Pending" | "Active" | "Inactive" | "Error" | "Deleting";
-            /** @description The URI for this object */
-            selfUri?: string;
-        };
-        WebDeploymentConfigurationVersionEntityRef: {
-            /** @description The configuration version ID */
-            id: string;
-            /** @description The configuration version name */
-            name?: string;
-            selfUri?: string;
-            /** @description The version of the configuration */
-            version: string;
-        };
-        WebDeploymentConfigurationVersionResponse: {
-            /** @description The configuration version ID */
-            id?: string;
-            /** @description The configuration version name */
-            name: string;
-            /** @description The version of the configuration */
-            version?: string;
-            headlessMode?: components["schemas"]["WebDeploymentHeadlessMode"];
-            /** @description The description of the configuration */
-            description?: string;
-            /** @description A list of languages supported on the configuration required if the messenger is enabled */
-            languages?: string[];
-            /** @description The default language to use for the configuration required if the messenger is enabled */
-            defaultLanguage?: string;
-            /** @description The localization settings for homescreen app */
-            customI18nLabels?: components["schemas"]["CustomI18nLabels"][];
-            messenger?: components["schemas"]["MessengerSettings"];
-            position?: components["schemas"]["PositionSettings"];
-            supportCenter?: components["schemas"]["SupportCenterSettings"];
-            cobrowse?: components["schemas"]["CobrowseSettings"];
-            journeyEvents?: components["schemas"]["JourneyEventsSettings"];
-            authenticationSettings?: components["schemas"]["AuthenticationSettings"];
-            video?: components["schemas"]["VideoSettings"];
-            /**
-             * Format: date-time
-             * @description The date the configuration version was created. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            dateCreated?: string;
-            /**
-             * Format: date-time
-             * @description The date the configuration version was most recently modified. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            dateModified?: string;
-            /**
-             * Format: date-time
-             * @description The date the configuration version was most recently published. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            datePublished?: string;
-            lastModifiedUser?: components["schemas"]["AddressableEntityRef"];
-            createdUser?: components["schemas"]["AddressableEntityRef"];
-            publishedUser?: components["schemas"]["AddressableEntityRef"];
-            /**
-             * @description The current status of the configuration version
-             * @enum {string}
-             */
-            status?: "Pending" | "Active" | "Inactive" | "Error" | "Deleting";
-            /** @description The URI for this object */
-            selfUri?: string;
-        };
-        WebDeploymentFlowEntityRef: {
-            /** @description The Flow ID */
-            id: string;
-            /** @description The Flow name */
-            name?: string;
-            selfUri?: string;
-            /** @description The flow description for the webdeployment */
-            flowDescription?: string;
-            publishVersion?: components["schemas"]["FlowVersion"];
-        };
-        WebDeploymentHeadlessMode: {
-            /** @description Whether or not Headless Mode is enabled */
-            enabled?: boolean;
-        };
-        WebDeploymentsAuthorizationResponse: {
-            /** @description Refresh token used to issue a new JWT. */
-            refreshToken?: string;
-            jwt?: string;
-        };
-        WebDeploymentsJourneyContext: {
-            journeyAction?: components["schemas"]["JourneyAction"];
-            customer?: components["schemas"]["JourneyCustomer"];
-            customerSession?: components["schemas"]["JourneyCustomerSession"];
-        };
-        WebDeploymentsOAuthExchangeRequest: {
-            /** @description The WebDeployment ID */
-            deploymentId: string;
-            journeyContext?: components["schemas"]["WebDeploymentsJourneyContext"];
-            oauth?: components["schemas"]["WebDeploymentsOAuthRequestParameters"];
-        };
-        WebDeploymentsOAuthRequestParameters: {
-            /** @description The authorization code to be sent to the authentication server during the token request.  Refer to https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest */
-            code?: string;
-            /** @description The implicit id_token to be sent to the authentication server during the token request.  Refer to https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest */
-            idToken?: string;
-            /** @description Redirect URI sent in the \"Authentication Request\"Refer to https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest */
-            redirectUri: string;
-            /** @description Required if provided in the \"Authentication Request\". Otherwise should be empty.String value used to associate a Client session with an ID Token, and to mitigate replay attacks. The value is passed through unmodified from the Authentication Request to the ID Token. Refer to https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest */
-            nonce?: string;
-            /** @description Required if provided in the  \"Authentication Request\". Otherwise should be empty.Specifies the allowable elapsed time in seconds since the last time the End-User was actively authenticated.Refer to https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest */
-            maxAge?: number;
-            /** @description Required if authorizing using Proof Key for Code Exchange (PKCE). Otherwise should be empty.Random URL-safe string with a minimum length of 43 characters generated at start of authorization flow to mitigate the threat of having the authorization code intercepted. Refer to https://datatracker.ietf.org/doc/html/rfc7636 */
-            codeVerifier?: string;
-            /** @description Optional parameter. Set it if authorization server discovery metadata authorization_response_iss_parameter_supported is enabled. Refer to https://datatracker.ietf.org/doc/html/rfc9207 */
-            iss?: string;
-        };
-        WebDeploymentsRefreshJWTRequest: {
-            /** @description Refresh token used to issue a new JWT. */
-            refreshToken: string;
-            /** @description The WebDeployment ID */
-            deploymentId: string;
-        };
-        WebMessagingAttachment: {
-            /** @description The globally unique identifier for the object. */
-            id?: string;
-            /**
-             * @description The type of attachment this instance represents.
-             * @enum {string}
-             */
-            mediaType?: "Image" | "Video" | "Audio" | "File" | "Link";
-            /** @description URL of the attachment. */
-            url?: string;
-            /** @description Attachment mime type (https://www.iana.org/assignments/media-types/media-types.xhtml). */
-            mime?: string;
-            /** @description Text associated with attachment such as an image caption. */
-            text?: string;
-            /** @description Secure hash of the attachment content. */
-            sha256?: string;
-            /** @description Suggested file name for attachment. */
-            filename?: string;
-            /** @description The file size associated with the file */
-            fileSize?: number;
-        };
-        WebMessagingButtonResponse: {
-            /** @description An ID assigned to the button response (Deprecated). */
-            id?: string;
-            /**
-             * @description Describes the button that resulted in the Button Response.
-             * @enum {string}
-             */
-            type?: "Button" | "QuickReply" | "DatePicker" | "ListPicker";
-            /** @description The response text from the button click. */
-            text: string;
-            /** @description The response payload associated with the clicked button. */
-            payload: string;
-            /** @description Id of original structured message that this message responds to. */
-            originatingMessageId: string;
-        };
-        WebMessagingChannel: {
-            from?: components["schemas"]["WebMessagingRecipient"];
-            to?: components["schemas"]["WebMessagingRecipient"];
-            /**
-             * Format: date-time
-             * @description When the message was processed by Genesys Cloud. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
-             */
-            time?: string;
-            /** @description Unique provider ID of the message. */
-            messageId?: string;
-        };
-        WebMessagingContent: {
-            /**
-             * @description Type of this content element. If contentType = \"Attachment\" only one item is allowed.
-             * @enum {string}
-             */
-            contentType?: "Attachment" | "QuickReply" | "ButtonResponse" | "GenericTemplate" | "Card" | "Carousel" | "DatePicker" | "ListPicker";
-            attachment?: components["schemas"]["WebMessagingAttachment"];
-            quickReply?: components["schemas"]["WebMessagingQuickReply"];
-            buttonResponse?: components["schemas"]["WebMessagingButtonResponse"];
-            generic?: components["schemas"]["WebMessagingGeneric"];
-            card?: components["schemas"]["ContentCard"];
-            carousel?: components["schemas"]["ContentCarousel"];
-            datePicker?: components["schemas"]["ContentDatePicker"];
-            listPicker?: components["schemas"]["ConversationContentListPicker"];
-            form?: components["schemas"]["ConversationContentForm"];
-        };
-        WebMessagingEvent: {
-            /**
-             * @description Type of this event element
-             * @enum {string}
-             */
-            eventType: "CoBrowse" | "Presence" | "Video";
-            coBrowse?: components["schemas"]["WebMessagingEventCoBrowse"];
-            presence?: components["schemas"]["WebMessagingEventPresence"];
-            video?: components["schemas"]["WebMessagingEventVideo"];
-        };
-        WebMessagingEventCoBrowse: {
-            /**
-             * @description Describes the type of Cobrowse event.
-             * @enum {string}
-             */
-            type: "Offering" | "OfferingExpired" | "OfferingAccepted" | "OfferingRejected";
-            /** @description The Cobrowse session ID. */
-            sessionId?: string;
-            /** @description The Cobrowse session join token. */
-            sessionJoinToken?: string;
-        };
-        WebMessagingEventPresence: {
-            /**
-             * @description Describes the type of Presence event.
-             * @enum {string}
-             */
-            type: "Join" | "Disconnect" | "Clear" | "SignIn" | "SessionExpired";
-        };
-        WebMessagingEventVideo: {
-            /**
-             * @description Describes the type of Video event.
-             * @enum {string}
-             */
-            type: "Offering" | "OfferingExpired" | "OfferingAccepted" | "OfferingRejected";
-            /** @description The Video offering ID. */
-            offeringId?: string;
-            /** @description The Video offering JWT token. */
-            jwt?: string;
-        };
-        WebMessagingGeneric: {
-            /** @description Text to show in the title. */
-            title?: string;
-            /** @description Text to show in the description. */
-            description?: string;
-            /** @description URL of an image. */
-            image?: string;
-            actions?: components["schemas"]["ContentActions"];
-            /** @description An array of component objects. */
-            components?: components["schemas"]["ButtonComponent"][];
-        };
-        WebMessagingMessage: {
-            /** @description Unique ID of the message. This ID is generated by Messaging Platform. Message receipts will have the same ID as the message they reference. */
-            id?: string;
-            channel?: components["schemas"]["WebMessagingChannel"];
-            /**
-             * @description Message type.
-             * @enum {string}
-             */
-            type?: "Text" | "Structured" | "Receipt" | "Event";
-            /** @description Message text. */
-            text?: string;
-            /** @description List of content elements. */
-            content?: components["schemas"]["WebMessagingContent"][];
-            /**
-             * @description Message receipt status, only used with type Receipt.
-             * @enum {string}
-             */
-            status?: "Sent" | "Delivered" | "Read" | "Failed" | "Published" | "Removed";
-            /** @description List of reasons for a message receipt that indicates the message has failed. Only used with Failed status. */
-            reasons?: components["schemas"]["Reason"][];
-            /** @description List of event elements. */
-            events?: components["schemas"]["WebMessagingEvent"][];
-            /**
-             * @description The direction of the message.  Direction is always from the perspective of the Genesys Cloud platform.  An Inbound message is one sent from a guest to the Genesys Cloud Platform.  An Outbound message is one sent from the Genesys Cloud Platform to a guest.
-             * @enum {string}
-             */
-            direction?: "Inbound" | "Outbound";
-            /**
-             * @description Specifies if this message was sent by a human agent or bot. The platform may use this to apply appropriate provider policies.
-             * @enum {string}
-             */
-            originatingEntity?: "Human" | "Bot";
-            /** @description Additional metadata about this message. */
-            metadata?: {
-                [key: string]: string;
-            };
-        };
-        WebMessagingMessageEntityList: {
-            entities?: components["schemas"]["WebMessagingMessage"][];
-            pageSize?: number;
-            pageNumber?: number;
-            total?: number;
-            pageCount?: number;
-        };
-        WebMessagingQuickReply: {
-            /** @description Text to show inside the quick reply. This is also used as the response text after clicking on the quick reply. */
-            text: string;
-            /** @description Content of the payload included in the quick reply response. Could be an ID identifying the quick reply response. */
-            payload: string;
-            /** @description URL of an image associated with the quick reply. */
-            image?: string;
-            /**
-             * @description Specifies the type of action that is triggered upon clicking the quick reply.
-             * @enum {string}
-             */
-            action?: "Message";
-        };
-        WebMessagingRecipient: {
-            /** @description First name of the recipient. */
-            firstName?: string;
-            /** @description Last name of the recipient. */
-            lastName?: string;
-            /** @description Nickname or display name of the recipient. */
-            nickname?: string;
-            /** @description URL of an image that represents the recipient. */
-            image?: string;
-            /** @description List of recipient additional identifiers */
-            additionalIds?: components["schemas"]["RecipientAdditionalIdentifier"][];
-        };
-        WorkflowTargetSettings: {
-            /**
-             * @description The data format to use when invoking target.
-             * @enum {string}
-             */
-            dataFormat?: "Json" | "TopLevelPrimitives";
-        };
-        /** @description Shape left out of this subset (real name: Wrapup). */
-        Wrapup: {
-            [key: string]: unknown;
-        };
-    };
-    responses: {
-        /** @description The request could not be understood (malformed, or a value that is not allowed). */
-        BadRequest: {
-            headers: {
-                "ININ-Correlation-Id"?: string;
-                "inin-ratelimit-count"?: number;
-                "inin-ratelimit-allowed"?: number;
-                "inin-ratelimit-reset"?: number;
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["ErrorBody"];
-            };
-        };
-        /** @description No bearer token, or a bad or expired one. */
-        Unauthorized: {
-            headers: {
-                "ININ-Correlation-Id"?: string;
-                "inin-ratelimit-count"?: number;
-                "inin-ratelimit-allowed"?: number;
-                "inin-ratelimit-reset"?: number;
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["ErrorBody"];
-            };
-        };
-        /** @description The token lacks the permission. */
-        Forbidden: {
-            headers: {
-                "ININ-Correlation-Id"?: string;
-                "inin-ratelimit-count"?: number;
-                "inin-ratelimit-allowed"?: number;
-                "inin-ratelimit-reset"?: number;
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["ErrorBody"];
-            };
-        };
-        /** @description The resource was not found. */
-        NotFound: {
-            headers: {
-                "ININ-Correlation-Id"?: string;
-                "inin-ratelimit-count"?: number;
-                "inin-ratelimit-allowed"?: number;
-                "inin-ratelimit-reset"?: number;
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["ErrorBody"];
-            };
-        };
-        /** @description The request is over the size limit. */
-        PayloadTooLarge: {
-            headers: {
-                "ININ-Correlation-Id"?: string;
-                "inin-ratelimit-count"?: number;
-                "inin-ratelimit-allowed"?: number;
-                "inin-ratelimit-reset"?: number;
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["ErrorBody"];
-            };
-        };
-        /** @description Wrong Content-Type. */
-        UnsupportedMediaType: {
-            headers: {
-                "ININ-Correlation-Id"?: string;
-                "inin-ratelimit-count"?: number;
-                "inin-ratelimit-allowed"?: number;
-                "inin-ratelimit-reset"?: number;
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["ErrorBody"];
-            };
-        };
-        /** @description Rate limit exceeded; see Retry-After. */
-        TooManyRequests: {
-            headers: {
-                "ININ-Correlation-Id"?: string;
-                "inin-ratelimit-count"?: number;
-                "inin-ratelimit-allowed"?: number;
-                "inin-ratelimit-reset"?: number;
-                /** @description Whole seconds */
-                "Retry-After"?: number;
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["ErrorBody"];
-            };
-        };
-        /** @description Unexpected server failure. */
-        InternalServerError: {
-            headers: {
-                "ININ-Correlation-Id"?: string;
-                "inin-ratelimit-count"?: number;
-                "inin-ratelimit-allowed"?: number;
-                "inin-ratelimit-reset"?: number;
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["ErrorBody"];
-            };
-        };
-        /** @description Service unavailable. */
-        ServiceUnavailable: {
-            headers: {
-                "ININ-Correlation-Id"?: string;
-                "inin-ratelimit-count"?: number;
-                "inin-ratelimit-allowed"?: number;
-                "inin-ratelimit-reset"?: number;
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["ErrorBody"];
-            };
-        };
-        /** @description The request timed out. */
-        GatewayTimeout: {
-            headers: {
-                "ININ-Correlation-Id"?: string;
-                "inin-ratelimit-count"?: number;
-                "inin-ratelimit-allowed"?: number;
-                "inin-ratelimit-reset"?: number;
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["ErrorBody"];
-            };
-        };
-    };
-    parameters: never;
-    requestBodies: never;
-    headers: never;
-    pathItems: never;
+  schemas: {
+    /** @description The typings mark textBody as required, but the operation takes exactly one of textBody, mediaIds, messagingTemplate. */
+    AdditionalMessage: {
+      /** @description The body of the text message.  Maximum character counts are: SMS - 765 characters, other channels - 2000 characters. */
+      textBody?: string
+      /** @description The media ids associated with the text message. See https://developer.genesys.cloud/api/rest/v2/conversations/messaging-media-upload for example usage. */
+      mediaIds?: string[]
+      messagingTemplate?: components['schemas']['SendMessagingTemplateRequest']
+    }
+    Address: {
+      /** @description This will be nameRaw if present, or a locality lookup of the address field otherwise. */
+      name?: string
+      /** @description The name as close to the bits on the wire as possible. */
+      nameRaw?: string
+      /** @description The normalized address. This field is acquired from the Address Normalization Table.  The addressRaw could have gone through some transformations, such as only using the numeric portion, before being run through the Address Normalization Table. */
+      addressNormalized?: string
+      /** @description The address as close to the bits on the wire as possible. */
+      addressRaw?: string
+      /** @description The displayable address. This field is acquired from the Address Normalization Table.  The addressRaw could have gone through some transformations, such as only using the numeric portion, before being run through the Address Normalization Table. */
+      addressDisplayable?: string
+    }
+    AddressableEntityRef: {
+      id?: string
+      selfUri?: string
+    }
+    /** @description Shape left out of this subset (real name: AfterCallWork). */
+    AfterCallWork: {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: AuthenticationSettings). */
+    AuthenticationSettings: {
+      [key: string]: unknown
+    }
+    AutoStart: {
+      /** @description whether or not auto start is enabled */
+      enabled?: boolean
+    }
+    AvailableTopic: {
+      description?: string
+      id?: string
+      /** @description Full detailed permissions required to subscribe to the topic */
+      permissionDetails?: components['schemas']['PermissionDetails'][]
+      /** @description Permissions required to subscribe to the topic */
+      requiresPermissions?: string[]
+      /** @description True if the subscribing user must belong to the same division as the topic object ID */
+      requiresDivisionPermissions?: boolean
+      /** @description If multiple permissions are required for this topic, such as both requiresCurrentUser and requiresDivisionPermissions, then true here indicates that meeting any one condition will satisfy the requirements; false indicates all conditions must be met. */
+      requiresAnyValidator?: boolean
+      /** @description Whether or not the permissions on this topic are enforced */
+      enforced?: boolean
+      /**
+       * @description Visibility of this topic (Public or Preview)
+       * @enum {string}
+       */
+      visibility?: 'Public' | 'Preview'
+      schema?: {
+        [key: string]: Record<string, never>
+      }
+      /** @description True if the topic user ID is required to match the subscribing user ID */
+      requiresCurrentUser?: boolean
+      /** @description True if permissions are only required when the topic user ID does not match the subscribing user ID */
+      requiresCurrentUserOrPermission?: boolean
+      /** @description Transports that support events for the topic */
+      transports?: string[]
+      publicApiTemplateUriPaths?: string[]
+      /** @description Parameters in the topic name that can be substituted, in the order they appear in the topic name */
+      topicParameters?: string[]
+    }
+    AvailableTopicEntityListing: {
+      entities?: components['schemas']['AvailableTopic'][]
+    }
+    BotMessengerProfile: {
+      /** @description Name of the Bot */
+      name?: string
+      /** @description Avatar for Bot */
+      avatarUrl?: string
+    }
+    ButtonComponent: {
+      /** @description Text to show inside the button. */
+      title?: string
+      actions?: components['schemas']['ContentActions']
+    }
+    Channel: {
+      connectUri?: string
+      id?: string
+      /**
+       * Format: date-time
+       * @description Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      expires?: string
+    }
+    ChannelEntityListing: {
+      entities?: components['schemas']['Channel'][]
+    }
+    ChannelTopic: {
+      id?: string
+      /** @enum {string} */
+      state?: 'Permitted' | 'Rejected'
+      rejectionReason?: string
+      missingPermissions?: string[]
+      /** @description The URI for this object */
+      selfUri?: string
+    }
+    ChannelTopicEntityListing: {
+      entities?: components['schemas']['ChannelTopic'][]
+    }
+    /** @description Shape left out of this subset (real name: CobrowseSettings). */
+    CobrowseSettings: {
+      [key: string]: unknown
+    }
+    ContentActions: {
+      /** @description A URL of a web page to direct the user to. */
+      url?: string
+      /** @description The target window in which to open the URL. If empty will open a blank page or tab. */
+      urlTarget?: string
+      /** @description Text to be returned as the payload from a ButtonResponse when a button is clicked. The textback and title are a combination which will have to be unique across each card and carousel in order to determine which button was clicked in that card or carousel. */
+      textback?: string
+    }
+    ContentCard: {
+      /** @description Text to show in the title. */
+      title: string
+      /** @description Text to show in the description. */
+      description?: string
+      /** @description URL of an image. */
+      image?: string
+      /** @description URL of a video. */
+      video?: string
+      defaultAction?: components['schemas']['ContentCardAction']
+      /** @description An array of action objects. */
+      actions: components['schemas']['ContentCardAction'][]
+    }
+    ContentCardAction: {
+      /**
+       * @description Describes the type of action.
+       * @enum {string}
+       */
+      type?: 'Link' | 'Postback'
+      /** @description The response text from the button click. */
+      text?: string
+      /** @description Text to be returned as the payload from a ButtonResponse when a button is clicked. The payload and text are a combination which will have to be unique across each card and carousel in order to determine which button was clicked in that card or carousel. */
+      payload?: string
+      /** @description A URL of a web page to direct the user to. */
+      url?: string
+    }
+    ContentCarousel: {
+      /** @description An array of card objects. */
+      cards: components['schemas']['ContentCard'][]
+    }
+    ContentDatePicker: {
+      /** @description Text to show in the title. */
+      title?: string
+      /** @description Text to show in the description. */
+      subtitle?: string
+      /** @description URL of an image */
+      imageUrl?: string
+      /**
+       * Format: date-time
+       * @description The minimum Date Enabled in the datepicker calendar. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateMinimum?: string
+      /**
+       * Format: date-time
+       * @description The maximum Date Enabled in the datepicker calendar. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateMaximum?: string
+      /** @description An array of available times objects. */
+      availableTimes: components['schemas']['ContentDatePickerAvailableTime'][]
+    }
+    ContentDatePickerAvailableTime: {
+      /** @description The duration of the scheduling event in seconds. */
+      duration?: number
+      /**
+       * Format: date-time
+       * @description The date and times of the event being scheduled. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateTime?: string
+    }
+    ContentSetting: {
+      story?: components['schemas']['StorySetting']
+    }
+    Conversation: {
+      /** @description The globally unique identifier for the object. */
+      id?: string
+      /** @description The external tag associated with the conversation. */
+      externalTag?: string
+      /**
+       * Format: date-time
+       * @description The time when the conversation started. This will be the time when the first participant joined the conversation. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      startTime: string
+      /**
+       * Format: date-time
+       * @description The time when the conversation ended. This will be the time when the last participant left the conversation, or null when the conversation is still active. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      endTime?: string
+      /** @description The address of the conversation as seen from an external participant. For phone calls this will be the DNIS for inbound calls and the ANI for outbound calls. For other media types this will be the address of the destination participant for inbound and the address of the initiating participant for outbound. */
+      address?: string
+      /** @description The list of all participants in the conversation. */
+      participants: components['schemas']['Participant'][]
+      /** @description A list of conversations to merge into this conversation to create a conference. This field is null except when being used to create a conference. */
+      conversationIds?: string[]
+      /** @description If this is a conference conversation, then this field indicates the maximum number of participants allowed to participant in the conference. */
+      maxParticipants?: number
+      /**
+       * @description On update, 'paused' initiates a secure pause, 'active' resumes any paused recordings; otherwise indicates state of conversation recording.
+       * @enum {string}
+       */
+      recordingState?: 'ACTIVE' | 'PAUSED' | 'NONE'
+      /**
+       * @description On update, 'disconnected' will disconnect the conversation. No other values are valid. When reading conversations, this field will never have a value present.
+       * @enum {string}
+       */
+      state?:
+        | 'alerting'
+        | 'dialing'
+        | 'contacting'
+        | 'offering'
+        | 'connected'
+        | 'disconnected'
+        | 'terminated'
+        | 'converting'
+        | 'uploading'
+        | 'transmitting'
+        | 'parked'
+        | 'none'
+      /** @description Identifiers of divisions associated with this conversation */
+      divisions?: components['schemas']['ConversationDivisionMembership'][]
+      /**
+       * Format: date-time
+       * @description The time in the future, after which this conversation would be considered inactive. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      inactivityTimeout?: string
+      /** @description The URI for this object */
+      selfUri?: string
+    }
+    ConversationAppSettings: {
+      /** @description The toggle to enable or disable conversations */
+      enabled?: boolean
+      /** @description The toggle to enable or disable typing indicator for messenger */
+      showAgentTypingIndicator?: boolean
+      /** @description The toggle to enable or disable typing indicator for messenger */
+      showUserTypingIndicator?: boolean
+      autoStart?: components['schemas']['AutoStart']
+      markdown?: components['schemas']['Markdown']
+      conversationDisconnect?: components['schemas']['ConversationDisconnectSettings']
+      conversationClear?: components['schemas']['ConversationClearSettings']
+      humanize?: components['schemas']['Humanize']
+      notifications?: components['schemas']['NotificationsSettings']
+      /** @description The guest session duration settings for messenger conversations */
+      sessionDurationSeconds?: number
+    }
+    ConversationChannelMetadata: {
+      /**
+       * @description Channel subtype
+       * @enum {string}
+       */
+      subType?: 'None' | 'GoogleBusinessProfile' | 'RoadsideAssistance' | 'YouTube'
+    }
+    ConversationClearSettings: {
+      /** @description whether or not conversation clear setting is enabled */
+      enabled?: boolean
+    }
+    ConversationContentAttachment: {
+      /** @description Provider specific ID for attachment. */
+      id?: string
+      /**
+       * @description The type of attachment this instance represents.
+       * @enum {string}
+       */
+      mediaType: 'Image' | 'Video' | 'Audio' | 'File' | 'Link'
+      /** @description URL of the attachment. */
+      url?: string
+      /** @description Attachment mime type (https://www.iana.org/assignments/media-types/media-types.xhtml). */
+      mime?: string
+      /** @description Text associated with attachment such as an image caption. */
+      text?: string
+      /** @description Secure hash of the attachment content. */
+      sha256?: string
+      /** @description Suggested file name for attachment. */
+      filename?: string
+      /** @description Size in bytes of the attachment content. */
+      contentSizeBytes?: number
+    }
+    ConversationContentButtonResponse: {
+      /** @description Reference to the ID of the original message (e.g., list picker) this button response is replying to. */
+      originatingMessageId?: string
+      /**
+       * @description Describes the button that resulted in the Button Response.
+       * @enum {string}
+       */
+      type?: 'Button' | 'QuickReply' | 'DatePicker' | 'ListPicker' | 'Form'
+      /** @description The response text from the button click. */
+      text: string
+      /** @description The response payload associated with the clicked button. */
+      payload: string
+    }
+    ConversationContentCard: {
+      /** @description Text to show in the title. */
+      title: string
+      /** @description Text to show in the description. */
+      description?: string
+      /** @description URL of an image. */
+      image?: string
+      /** @description URL of a video. */
+      video?: string
+      defaultAction?: components['schemas']['ConversationContentCardAction']
+      /** @description An array of action objects. */
+      actions: components['schemas']['ConversationContentCardAction'][]
+    }
+    ConversationContentCardAction: {
+      /**
+       * @description Describes the type of action.
+       * @enum {string}
+       */
+      type?: 'Link' | 'Postback' | 'Unknown'
+      /** @description The response text from the button click. */
+      text?: string
+      /** @description Text to be returned as the payload from a ButtonResponse when a button is clicked. The payload and text are a combination which will have to be unique across each card and carousel in order to determine which button was clicked in that card or carousel. */
+      payload?: string
+      /** @description A URL of a web page to direct the user to. */
+      url?: string
+    }
+    ConversationContentCarousel: {
+      /** @description An array of card objects. */
+      cards: components['schemas']['ConversationContentCard'][]
+    }
+    /** @description Shape left out of this subset (real name: ConversationContentDatePicker). */
+    ConversationContentDatePicker: {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: ConversationContentForm). */
+    ConversationContentForm: {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: ConversationContentListPicker). */
+    ConversationContentListPicker: {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: ConversationContentLocation). */
+    ConversationContentLocation: {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: ConversationContentNotificationTemplate). */
+    ConversationContentNotificationTemplate: {
+      [key: string]: unknown
+    }
+    ConversationContentQuickReply: {
+      /** @description Text to show inside the quick reply. This is also used as the response text after clicking on the quick reply. */
+      text: string
+      /** @description Content of the payload included in the quick reply response. Could be an ID identifying the quick reply response. */
+      payload: string
+      /** @description URL of an image associated with the quick reply. */
+      image?: string
+      /**
+       * @description Specifies the type of action that is triggered upon clicking the quick reply.
+       * @enum {string}
+       */
+      action?: 'Message'
+      /** @description Summary of what the quick reply relates to. */
+      summaryText?: string
+    }
+    ConversationContentReaction: {
+      /**
+       * @description Type of reaction.
+       * @enum {string}
+       */
+      reactionType?:
+        | 'None'
+        | 'Like'
+        | 'Love'
+        | 'Wow'
+        | 'Haha'
+        | 'Sad'
+        | 'Angry'
+        | 'Thankful'
+        | 'Pride'
+        | 'Care'
+        | 'Share'
+        | 'Comment'
+        | 'View'
+        | 'Rating'
+      /** @description Number of users that reacted this way to the message. */
+      count: number
+    }
+    ConversationContentReceivedReplyMessage: {
+      /** @description Text to show in the header. */
+      header?: string
+      /** @description Text to show in the title. */
+      title?: string
+      /** @description Text to show in the subtitle. */
+      subtitle?: string
+      /** @description Text to show on the button label. */
+      buttonLabel?: string
+      /** @description URL of an image. */
+      imageUrl?: string
+    }
+    ConversationContentText: {
+      /**
+       * @description Type of text content (Deprecated).
+       * @enum {string}
+       */
+      type?: 'Text'
+      /** @description Text to be shown for this content element. */
+      body: string
+    }
+    ConversationDisconnectSettings: {
+      /** @description whether or not conversation disconnect setting is enabled */
+      enabled?: boolean
+      /**
+       * @description Conversation disconnect type
+       * @enum {string}
+       */
+      type?: 'Send' | 'ReadOnly'
+    }
+    ConversationDivisionMembership: {
+      division?: components['schemas']['DomainEntityRef']
+      /** @description The entities on the conversation within the division. These are the users, queues, work flows, etc. that can be on conversations and and be assigned to different divisions. */
+      entities?: components['schemas']['DivisionEntityRef'][]
+    }
+    /** @description Shape left out of this subset (real name: ConversationEnrichment). */
+    ConversationEnrichment: {
+      [key: string]: unknown
+    }
+    ConversationEntityListing: {
+      entities?: components['schemas']['Conversation'][]
+      pageSize?: number
+      pageNumber?: number
+      total?: number
+      lastUri?: string
+      firstUri?: string
+      selfUri?: string
+      nextUri?: string
+      previousUri?: string
+      pageCount?: number
+    }
+    ConversationEventCoBrowse: {
+      /**
+       * @description Describes the type of CoBrowse event.
+       * @enum {string}
+       */
+      type: 'Offering' | 'OfferingExpired' | 'OfferingAccepted' | 'OfferingRejected'
+      /** @description The CoBrowse session ID. */
+      sessionId?: string
+      /** @description The CoBrowse session join token. */
+      sessionJoinToken?: string
+    }
+    ConversationEventPresence: {
+      /**
+       * @description Describes the type of Presence event.
+       * @enum {string}
+       */
+      type:
+        | 'Join'
+        | 'Disconnect'
+        | 'Clear'
+        | 'SignIn'
+        | 'SessionExpired'
+        | 'Authenticate'
+        | 'AuthenticateFailure'
+        | 'AuthenticateCancel'
+      receivedMessage?: components['schemas']['ConversationContentReceivedReplyMessage']
+      replyMessage?: components['schemas']['ConversationContentReceivedReplyMessage']
+    }
+    ConversationEventTyping: {
+      /**
+       * @description Describes the type of Typing event.
+       * @enum {string}
+       */
+      type: 'On'
+      /** @description The duration of the Typing event in milliseconds. */
+      duration?: number
+    }
+    ConversationEventVideo: {
+      /**
+       * @description Describes the type of Video event.
+       * @enum {string}
+       */
+      type: 'Offering' | 'OfferingExpired' | 'OfferingAccepted' | 'OfferingRejected'
+      /** @description The Video offering ID. */
+      offeringId?: string
+      /** @description The Video offering JWT token. */
+      jwt?: string
+    }
+    ConversationMessageContent: {
+      /**
+       * @description Type of this content element.
+       * @enum {string}
+       */
+      contentType:
+        | 'Reactions'
+        | 'Attachment'
+        | 'Location'
+        | 'QuickReply'
+        | 'Notification'
+        | 'ButtonResponse'
+        | 'Story'
+        | 'Mention'
+        | 'Card'
+        | 'Carousel'
+        | 'Text'
+        | 'QuickReplyV2'
+        | 'DatePicker'
+        | 'InteractiveApplication'
+        | 'ListPicker'
+        | 'PaymentRequest'
+        | 'PaymentResponse'
+        | 'Push'
+        | 'Form'
+        | 'RoadsideAssistance'
+        | 'RichLink'
+        | 'NotificationResponse'
+        | 'Unknown'
+      location?: components['schemas']['ConversationContentLocation']
+      attachment?: components['schemas']['ConversationContentAttachment']
+      quickReply?: components['schemas']['ConversationContentQuickReply']
+      buttonResponse?: components['schemas']['ConversationContentButtonResponse']
+      template?: components['schemas']['ConversationContentNotificationTemplate']
+      card?: components['schemas']['ConversationContentCard']
+      carousel?: components['schemas']['ConversationContentCarousel']
+      text?: components['schemas']['ConversationContentText']
+      /** @description A set of reactions to a message. */
+      reactions?: components['schemas']['ConversationContentReaction'][]
+      datePicker?: components['schemas']['ConversationContentDatePicker']
+      listPicker?: components['schemas']['ConversationContentListPicker']
+      form?: components['schemas']['ConversationContentForm']
+    }
+    ConversationMessageEvent: {
+      /**
+       * @description Type of this event element
+       * @enum {string}
+       */
+      eventType: 'CoBrowse' | 'Typing' | 'Presence' | 'Video' | 'Unknown'
+      coBrowse?: components['schemas']['ConversationEventCoBrowse']
+      typing?: components['schemas']['ConversationEventTyping']
+      presence?: components['schemas']['ConversationEventPresence']
+      video?: components['schemas']['ConversationEventVideo']
+    }
+    ConversationMessageEventTopicErrorDetails: {
+      /** @description The HTTP status code for this message (400, 401, 403, 404, 500, etc. */
+      status?: number
+      /** @description A code unique to this error. */
+      code?: string
+      /** @description Friendly description of this error. */
+      message?: string
+      /** @description This is the same as message except it uses template fields for variable replacement. For instance: 'User {username} was not found' */
+      messageWithParams?: string
+      /** @description Used in conjunction with messageWithParams. These are the template parameters. For instance: UserParam.key = 'username', UserParam.value = 'john.doe' */
+      messageParams?: {
+        [key: string]: string
+      }
+      /** @description The correlation Id or context Id for this message. If left blank the Public API will look at the HTTP response header 'ININ-Correlation-Id' instead. */
+      contextId?: string
+      uri?: string
+    }
+    /** @description eventBody of v2.users.{id}.conversations.messages; v2.routing.queues.{id}.conversations.messages has the same fields under names that begin with Queue. Trimmed. */
+    ConversationMessageEventTopicMessageConversation: {
+      id?: string
+      name?: string
+      participants?: components['schemas']['ConversationMessageEventTopicMessageMediaParticipant'][]
+      otherMediaUris?: string[]
+      address?: string
+      /** Format: date-time */
+      inactivityTimeout?: string
+    }
+    ConversationMessageEventTopicMessageDetails: {
+      message?: components['schemas']['ConversationMessageEventTopicUriReference']
+      /** Format: date-time */
+      messageTime?: string
+      messageSegmentCount?: number
+      /** @enum {string} */
+      messageStatus?:
+        | 'queued'
+        | 'sent'
+        | 'failed'
+        | 'received'
+        | 'delivery-success'
+        | 'delivery-failed'
+        | 'read'
+        | 'removed'
+        | 'published'
+      media?: components['schemas']['ConversationMessageEventTopicMessageMedia'][]
+      stickers?: components['schemas']['ConversationMessageEventTopicMessageSticker'][]
+      errorInfo?: components['schemas']['ConversationMessageEventTopicErrorDetails']
+      messageMetadata?: components['schemas']['ConversationMessageEventTopicMessageMetadata']
+      /** @enum {string} */
+      socialVisibility?: 'private' | 'public'
+    }
+    ConversationMessageEventTopicMessageMedia: {
+      /** @description The location of the media, useful for retrieving it */
+      url?: string
+      /** @description The optional internet media type of the the media object.  If null then the media type should be dictated by the url */
+      mediaType?: string
+      /** @description The optional content length of the the media object, in bytes. */
+      contentLengthBytes?: number
+      /** @description The optional name of the the media object. */
+      name?: string
+      /** @description The optional id of the the media object. */
+      id?: string
+    }
+    /** @description Trimmed. */
+    ConversationMessageEventTopicMessageMediaParticipant: {
+      id?: string
+      name?: string
+      address?: string
+      /** Format: date-time */
+      startTime?: string
+      /** Format: date-time */
+      connectedTime?: string
+      /** Format: date-time */
+      endTime?: string
+      purpose?: string
+      /** @enum {string} */
+      state?:
+        | 'alerting'
+        | 'dialing'
+        | 'contacting'
+        | 'offering'
+        | 'connected'
+        | 'disconnected'
+        | 'terminated'
+        | 'converting'
+        | 'uploading'
+        | 'transmitting'
+        | 'scheduled'
+        | 'parked'
+        | 'none'
+      /** @enum {string} */
+      initialState?:
+        | 'alerting'
+        | 'dialing'
+        | 'contacting'
+        | 'offering'
+        | 'connected'
+        | 'disconnected'
+        | 'terminated'
+        | 'converting'
+        | 'uploading'
+        | 'transmitting'
+        | 'scheduled'
+        | 'parked'
+        | 'none'
+      /** @enum {string} */
+      direction?: 'inbound' | 'outbound'
+      disconnectType?: string
+      held?: boolean
+      wrapupRequired?: boolean
+      user?: components['schemas']['ConversationMessageEventTopicUriReference']
+      queue?: components['schemas']['ConversationMessageEventTopicUriReference']
+      team?: components['schemas']['ConversationMessageEventTopicUriReference']
+      attributes?: {
+        [key: string]: string
+      }
+      provider?: string
+      externalContact?: components['schemas']['ConversationMessageEventTopicUriReference']
+      peer?: string
+      mediaRoles?: string[]
+      messages?: components['schemas']['ConversationMessageEventTopicMessageDetails'][]
+      /** @enum {string} */
+      type?:
+        | 'unknown'
+        | 'sms'
+        | 'twitter'
+        | 'facebook'
+        | 'line'
+        | 'viber'
+        | 'wechat'
+        | 'whatsapp'
+        | 'telegram'
+        | 'kakao'
+        | 'webmessaging'
+        | 'open'
+        | 'instagram'
+        | 'apple'
+    }
+    ConversationMessageEventTopicMessageMetadata: {
+      /** @description Message type. */
+      type?: string
+      /** @description List of message events, if any */
+      events?: components['schemas']['ConversationMessageEventTopicMessageMetadataEvent'][]
+      /** @description List of message content, if any */
+      content?: components['schemas']['ConversationMessageEventTopicMessageMetadataContent'][]
+    }
+    ConversationMessageEventTopicMessageMetadataContent: {
+      /** @description Type of this content element. */
+      contentType?: string
+      /** @description Content subtype, if any */
+      subType?: string
+    }
+    ConversationMessageEventTopicMessageMetadataEvent: {
+      /** @description Type of this event element. */
+      eventType?: string
+      /** @description Event subtype, if any */
+      subType?: string
+    }
+    ConversationMessageEventTopicMessageSticker: {
+      /** @description The location of the sticker, useful for retrieving it */
+      url?: string
+      /** @description The unique id of the the sticker object. */
+      id?: string
+    }
+    ConversationMessageEventTopicUriReference: {
+      /** @description The ID of the resource */
+      id?: string
+      /** @description The name of the resource */
+      name?: string
+    }
+    ConversationMessageMetadata: {
+      /**
+       * @description Message type.
+       * @enum {string}
+       */
+      type?: 'Text' | 'Structured' | 'Receipt' | 'Event' | 'Message' | 'Unknown'
+      /** @description List of events metadata */
+      events?: components['schemas']['ConversationMessageMetadataEvent'][]
+      /** @description List of message content */
+      content?: components['schemas']['ConversationMessageMetadataContent'][]
+    }
+    ConversationMessageMetadataContent: {
+      /**
+       * @description Type of this content element.
+       * @enum {string}
+       */
+      contentType?:
+        | 'Reactions'
+        | 'Attachment'
+        | 'Location'
+        | 'QuickReply'
+        | 'Notification'
+        | 'ButtonResponse'
+        | 'Story'
+        | 'Mention'
+        | 'Card'
+        | 'Carousel'
+        | 'Text'
+        | 'QuickReplyV2'
+        | 'DatePicker'
+        | 'InteractiveApplication'
+        | 'ListPicker'
+        | 'PaymentRequest'
+        | 'PaymentResponse'
+        | 'Push'
+        | 'Form'
+        | 'RoadsideAssistance'
+        | 'RichLink'
+        | 'NotificationResponse'
+        | 'Unknown'
+      /**
+       * @description Content subtype
+       * @enum {string}
+       */
+      subType?:
+        | 'Image'
+        | 'Video'
+        | 'Audio'
+        | 'File'
+        | 'Link'
+        | 'Mention'
+        | 'Reply'
+        | 'Button'
+        | 'QuickReply'
+        | 'Postback'
+        | 'Unknown'
+    }
+    ConversationMessageMetadataEvent: {
+      /**
+       * @description Type of this event element
+       * @enum {string}
+       */
+      eventType?: 'CoBrowse' | 'Typing' | 'Presence' | 'Video' | 'Unknown'
+      /**
+       * @description Event subtype
+       * @enum {string}
+       */
+      subType?:
+        | 'On'
+        | 'Join'
+        | 'Offering'
+        | 'OfferingExpired'
+        | 'OfferingAccepted'
+        | 'OfferingRejected'
+        | 'Disconnect'
+        | 'Clear'
+        | 'SignIn'
+        | 'SessionExpired'
+        | 'Authenticate'
+        | 'AuthenticateFailure'
+        | 'AuthenticateCancel'
+        | 'Unknown'
+    }
+    ConversationMessagingChannel: {
+      /** @description The integration ID. */
+      id?: string
+      /**
+       * @description The provider type.
+       * @enum {string}
+       */
+      platform?: 'Twitter' | 'Facebook' | 'Instagram' | 'Line' | 'Whatsapp' | 'WebMessaging' | 'Open' | 'Apple' | 'Sms'
+      /**
+       * @description Specifies if this message is part of a private or public conversation.
+       * @enum {string}
+       */
+      type?: 'Public' | 'Private'
+      /** @description Unique provider ID of the message such as a Facebook message ID. */
+      messageId?: string
+      to?: components['schemas']['ConversationMessagingToRecipient']
+      from?: components['schemas']['ConversationMessagingFromRecipient']
+      /**
+       * Format: date-time
+       * @description Original time of the event. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      time?: string
+      /**
+       * Format: date-time
+       * @description Time the message was edited. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateModified?: string
+      /**
+       * Format: date-time
+       * @description Time the message was deleted. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateDeleted?: string
+      publicMetadata?: components['schemas']['ConversationPublicMetadata']
+    }
+    ConversationMessagingFromRecipient: {
+      /** @description Nickname or display name of the recipient. */
+      nickname?: string
+      /** @description The recipient ID specific to the provider. */
+      id: string
+      /**
+       * @description The recipient ID type. This is used to indicate the format used for the ID.
+       * @enum {string}
+       */
+      idType?: 'Email' | 'Phone' | 'Opaque'
+      /** @description URL of an image that represents the recipient. */
+      image?: string
+      /** @description First name of the recipient. */
+      firstName?: string
+      /** @description Last name of the recipient. */
+      lastName?: string
+      /** @description E-mail address of the recipient. */
+      email?: string
+      /** @description The identifier of the external contact. */
+      externalContactId?: string
+      externalContactDivisionId?: string
+      /** @description List of recipient additional identifiers */
+      additionalIds?: components['schemas']['ConversationRecipientAdditionalIdentifier'][]
+    }
+    ConversationMessagingToRecipient: {
+      /** @description Nickname or display name of the recipient. */
+      nickname?: string
+      /** @description The recipient ID specific to the provider. */
+      id: string
+      /**
+       * @description The recipient ID type. This is used to indicate the format used for the ID.
+       * @enum {string}
+       */
+      idType?: 'Email' | 'Phone' | 'Opaque' | 'Topic'
+      /** @description URL of an image that represents the recipient. */
+      image?: string
+      /** @description First name of the recipient. */
+      firstName?: string
+      /** @description Last name of the recipient. */
+      lastName?: string
+      /** @description E-mail address of the recipient. */
+      email?: string
+      /** @description The identifier of the external contact. */
+      externalContactId?: string
+      externalContactDivisionId?: string
+      /** @description List of recipient additional identifiers */
+      additionalIds?: components['schemas']['ConversationRecipientAdditionalIdentifier'][]
+    }
+    ConversationNormalizedMessage: {
+      /** @description Unique ID of the message. Message receipts will have the same ID as the message they reference. */
+      id?: string
+      channel?: components['schemas']['ConversationMessagingChannel']
+      /**
+       * @description Message type.
+       * @enum {string}
+       */
+      type: 'Text' | 'Structured' | 'Receipt' | 'Event' | 'Message' | 'Unknown'
+      /** @description Message text. */
+      text?: string
+      /** @description List of content elements. */
+      content?: components['schemas']['ConversationMessageContent'][]
+      /** @description List of event elements. */
+      events?: components['schemas']['ConversationMessageEvent'][]
+      /**
+       * @description Message receipt status, only used with type Receipt.
+       * @enum {string}
+       */
+      status?: 'Sent' | 'Delivered' | 'Read' | 'Failed' | 'Published' | 'Removed'
+      /** @description List of reasons for a message receipt that indicates the message has failed. Only used with Failed status. */
+      reasons?: components['schemas']['ConversationReason'][]
+      /**
+       * @description Specifies if this message was sent by a human agent or bot. The platform may use this to apply appropriate provider policies.
+       * @enum {string}
+       */
+      originatingEntity?: 'Human' | 'Bot'
+      /** @description Indicates if this is the last message receipt for this message, or if another message receipt can be expected. */
+      isFinalReceipt?: boolean
+      /**
+       * @description The direction of the message.
+       * @enum {string}
+       */
+      direction?: 'Inbound' | 'Outbound'
+      /** @description A list of messages related to this one. */
+      relatedMessages?: components['schemas']['ConversationNormalizedMessage'][]
+      /** @description Additional metadata about this message. */
+      metadata?: {
+        [key: string]: string
+      }
+      enrichment?: components['schemas']['ConversationEnrichment']
+      /** @description The internal id representing the customer supplied sms integration message. */
+      byoSmsIntegrationId?: string
+    }
+    ConversationPublicMetadata: {
+      /** @description The id of the root public message. */
+      rootId?: string
+      /** @description The id of the message this public message is replying to. */
+      replyToId?: string
+      /** @description The URL of the social post on the native platform. */
+      url?: string
+    }
+    /** @description Shape left out of this subset (real name: ConversationQueueMediaSettings). */
+    ConversationQueueMediaSettings: {
+      [key: string]: unknown
+    }
+    ConversationReason: {
+      /**
+       * @description The reason code for the failed message receipt.
+       * @enum {string}
+       */
+      code?:
+        | 'MessageExpired'
+        | 'RateLimited'
+        | 'MessageNotAllowed'
+        | 'GeneralError'
+        | 'UnsupportedMessage'
+        | 'UnknownMessage'
+        | 'InvalidMessageStructure'
+        | 'InvalidDestination'
+        | 'ServerError'
+        | 'MediaTypeNotAllowed'
+        | 'InvalidMediaContentLength'
+        | 'RecipientOptedOut'
+        | 'DataFiltered'
+      /** @description Description of the reason for the failed message receipt. */
+      message: string
+    }
+    ConversationRecipientAdditionalIdentifier: {
+      /**
+       * @description Type of the Identifier
+       * @enum {string}
+       */
+      type: 'Deployment' | 'Subject' | 'Unknown' | 'Topic' | 'IngestionRule' | 'IngestionRuleVersion' | 'PhoneNumber'
+      /** @description The Identifier value. */
+      value: string
+    }
+    ConversationRoutingData: {
+      queue?: components['schemas']['AddressableEntityRef']
+      language?: components['schemas']['AddressableEntityRef']
+      /** @description The priority of the conversation to use for routing decisions */
+      priority?: number
+      /** @description The skills to use for routing decisions */
+      skills?: components['schemas']['AddressableEntityRef'][]
+    }
+    CreateTriggerRequest: {
+      target: components['schemas']['TriggerTarget']
+      /** @description Boolean indicating if Trigger is enabled */
+      enabled: boolean
+      /** @description The configuration for when a trigger is considered to be a match for an event. When not provided, all events will fire the trigger */
+      matchCriteria?: components['schemas']['MatchCriteria'][]
+      /** @description The name of the trigger */
+      name: string
+      /** @description The topic that will cause the trigger to be invoked. Cannot be updated after creation. Valid topics can be found at /processautomation/triggers/topics */
+      topicName: string
+      /** @description Optional length of time that events are meaningful after origination. Events older than this threshold may be dropped if the platform is delayed in processing events. Unset means events are valid indefinitely, otherwise must be set to at least 10 seconds. Only one of eventTTLSeconds or delayBySeconds can be set. */
+      eventTTLSeconds?: number
+      /** @description Optional delay invoking target after trigger fires. Must be in the range of 60 to 900 seconds. Only one of eventTTLSeconds or delayBySeconds can be set. */
+      delayBySeconds?: number
+      /** @description Description of the trigger. Can be up to 512 characters in length. */
+      description?: string
+    }
+    CustomI18nLabels: {
+      /** @description Language of localized labels in homescreen app (eg. en-us, de-de) and push notification */
+      language?: string
+      /** @description Contains localized labels used in messenger apps and push notification. PushNotificationTitle and PushNotificationBody are required when notifications are enabled. */
+      localizedLabels?: components['schemas']['LocalizedLabels'][]
+    }
+    /** @description Public deployment file read by Messenger and by the mobile SDK. */
+    DeploymentConfig: {
+      id?: string
+      version?: string
+      languages?: string[]
+      defaultLanguage?: string
+      apiEndpoint?: string
+      messenger?: {
+        enabled?: boolean
+        apps?: {
+          conversations?: {
+            messagingEndpoint?: string
+            enabled?: boolean
+            showAgentTypingIndicator?: boolean
+            showUserTypingIndicator?: boolean
+            autoStart?: {
+              enabled?: boolean
+            }
+            conversationDisconnect?: {
+              enabled?: boolean
+              /** @enum {string} */
+              type?: 'ReadOnly' | 'Send'
+            }
+            conversationClear?: {
+              enabled?: boolean
+            }
+            sessionDurationSeconds?: number
+          }
+        }
+        styles?: Record<string, never>
+        launcherButton?: Record<string, never>
+        fileUpload?: components['schemas']['FileUploadSettings']
+      }
+      journeyEvents?: {
+        enabled?: boolean
+      }
+      /** @enum {string} */
+      status?: 'Active' | 'Inactive'
+      auth?: {
+        enabled?: boolean
+        allowSessionUpgrade?: boolean
+      }
+    }
+    DeploymentDomains: {
+      allowAllDomains?: boolean
+      allowedDomains?: string[]
+    }
+    Detail: {
+      errorCode?: string
+      fieldName?: string
+      entityId?: string
+      entityName?: string
+    }
+    Division: {
+      /** @description The globally unique identifier for the object. */
+      id?: string
+      name?: string
+      /** @description The URI for this object */
+      selfUri?: string
+    }
+    DivisionEntityRef: {
+      id?: string
+      name?: string
+      selfUri?: string
+      /**
+       * Format: date-time
+       * @description The time the entity division was last updated. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateDivisionUpdated?: string
+    }
+    DomainEntityRef: {
+      id?: string
+      name?: string
+      selfUri?: string
+    }
+    DomainRole: {
+      /** @description The ID of the role */
+      id?: string
+      /** @description The name of the role */
+      name?: string
+    }
+    Entity: {
+      /** @description The globally unique identifier for the object. */
+      id?: string
+    }
+    ErrorBody: {
+      message?: string
+      code?: string
+      status?: number
+      entityId?: string
+      entityName?: string
+      messageWithParams?: string
+      messageParams?: {
+        [key: string]: string
+      }
+      contextId?: string
+      details?: components['schemas']['Detail'][]
+      errors?: components['schemas']['ErrorBody'][]
+      limit?: components['schemas']['Limit']
+    }
+    /** @description Shape left out of this subset (real name: ErrorInfo). */
+    ErrorInfo: {
+      [key: string]: unknown
+    }
+    EventSetting: {
+      typing?: components['schemas']['TypingSetting']
+    }
+    ExpandableWebDeployment: {
+      /** @description The deployment ID */
+      id?: string
+      /** @description The deployment name */
+      name: string
+      /** @description The description of the config */
+      description?: string
+      /** @description Property indicates whether all domains are allowed or not. allowedDomains must be empty when this is set as true. */
+      allowAllDomains?: boolean
+      /** @description The list of domains that are approved to use this deployment; the list will be added to CORS headers for ease of web use. */
+      allowedDomains?: string[]
+      supportedContent?: components['schemas']['SupportedContentReference']
+      /** @description Javascript snippet used to load the config */
+      snippet?: string
+      /**
+       * Format: date-time
+       * @description The date the deployment was created. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateCreated?: string
+      /**
+       * Format: date-time
+       * @description The date the deployment was most recently modified. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateModified?: string
+      lastModifiedUser?: components['schemas']['AddressableEntityRef']
+      flow?: components['schemas']['WebDeploymentFlowEntityRef']
+      /**
+       * @description The current status of the deployment
+       * @enum {string}
+       */
+      status?: 'Pending' | 'Active' | 'Inactive' | 'Error' | 'Deleting'
+      /** @description The push integration objects associated with the deployment */
+      pushIntegrations?: components['schemas']['PushIntegration'][]
+      configuration: components['schemas']['WebDeploymentConfigurationVersionResponse']
+      /** @description The URI for this object */
+      selfUri?: string
+    }
+    ExpandableWebDeploymentEntityListing: {
+      entities?: components['schemas']['ExpandableWebDeployment'][]
+      nextUri?: string
+      selfUri?: string
+      previousUri?: string
+      total?: number
+    }
+    FileUploadMode: {
+      /** @description A list of supported content types for uploading files. */
+      fileTypes?: string[]
+      /** @description The maximum file size for file uploads in kilobytes. Default is 10240 (10 MB) */
+      maxFileSizeKB?: number
+    }
+    FileUploadSettings: {
+      /** @description whether or not attachments are enabled */
+      enableAttachments?: boolean
+      /** @description The list of supported file upload modes */
+      modes?: components['schemas']['FileUploadMode'][]
+    }
+    /** @description Shape left out of this subset (real name: FlowVersion). */
+    FlowVersion: {
+      [key: string]: unknown
+    }
+    /** @enum {string} */
+    'Guest.Action': 'Message'
+    'Guest.AllowedMedia': {
+      inbound: components['schemas']['Guest.FileUploadMode']
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.AttachmentDeletedResponse': {
+      tracingId?: string
+      attachmentId: string
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.BaseChannelMetadata': {
+      customAttributes?: {
+        [key: string]: string
+      }
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.BaseContentAttachment': {
+      id?: string
+      filename?: string
+      /** Format: int32 */
+      fileSize?: number
+      mediaType: components['schemas']['Guest.MediaType']
+      mime?: string
+      sha256?: string
+      text?: string
+      url?: string
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.BaseMessage': {
+      type: components['schemas']['Guest.BaseMessageType']
+      class: components['schemas']['Guest.MessageDataType']
+      /** Format: int32 */
+      code: number
+      /** @description A string when class is "string", else an object of the schema that class names. The published schema says object. */
+      body:
+        | {
+            [key: string]: unknown
+          }
+        | string
+      tracingId?: string
+    } & {
+      [key: string]: unknown
+    }
+    /** @enum {string} */
+    'Guest.BaseMessageType': 'message' | 'response'
+    'Guest.BaseMessagingChannel': {
+      time?: string
+      type?: components['schemas']['Guest.ChannelType']
+      messageId?: string
+      from?: components['schemas']['Guest.BaseMessagingRecipient']
+      to?: components['schemas']['Guest.BaseMessagingRecipient']
+      metadata?: components['schemas']['Guest.BaseChannelMetadata']
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.BaseMessagingContent': {
+      attachment?: components['schemas']['Guest.BaseContentAttachment']
+      contentType: components['schemas']['Guest.ContentType']
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.BaseMessagingRecipient': {
+      firstName?: string
+      lastName?: string
+      nickname?: string
+      image?: string
+    } & {
+      [key: string]: unknown
+    }
+    /**
+     * @description Describes the button or component that resulted in the Button Response.
+     * @enum {string}
+     */
+    'Guest.ButtonResponseType': 'Button' | 'DatePicker' | 'Form' | 'ListPicker' | 'QuickReply'
+    /**
+     * @description Specifies if this message is part of a private or public conversation.
+     * @enum {string}
+     */
+    'Guest.ChannelType': 'Private' | 'Public'
+    'Guest.CleanChannelMetadata': {
+      customAttributes?: {
+        [key: string]: string
+      }
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.CleanContentAttachment': {
+      id?: string
+      filename?: string
+      /** Format: double */
+      fileSize?: number
+      mediaType: components['schemas']['Guest.MediaType']
+      mime?: string
+      sha256?: string
+      text?: string
+      url?: string
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.CleanMessage': {
+      tracingId?: string
+      text?: string
+      type: components['schemas']['Guest.NormalizedType']
+      direction?: components['schemas']['Guest.Direction']
+      id?: string
+      channel?: components['schemas']['Guest.CleanMessagingChannel']
+      content?: components['schemas']['Guest.CleanMessageContent'][]
+      metadata?: {
+        [key: string]: string
+      }
+      events?: components['schemas']['Guest.CleanMessageEvent'][]
+      originatingEntity?: components['schemas']['Guest.OriginatingEntity']
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.CleanMessageContent': {
+      attachment?: components['schemas']['Guest.CleanContentAttachment']
+      contentType: components['schemas']['Guest.ContentType']
+      buttonResponse?: components['schemas']['Guest.ContentButtonResponse']
+      card?: components['schemas']['Guest.ContentCard']
+      carousel?: components['schemas']['Guest.ContentCarousel']
+      datePicker?: components['schemas']['Guest.ContentDatePicker']
+      form?: components['schemas']['Guest.ContentForm']
+      generic?: components['schemas']['Guest.ContentGeneric']
+      listPicker?: components['schemas']['Guest.ContentListPicker']
+      quickReply?: components['schemas']['Guest.ContentQuickReply']
+      quickReplyV2?: components['schemas']['Guest.ContentQuickReplyV2']
+      text?: components['schemas']['Guest.ContentText']
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.CleanMessageEvent': {
+      coBrowse?: components['schemas']['Guest.EventCoBrowse']
+      eventType: components['schemas']['Guest.EventTypeEnum']
+      presence?: components['schemas']['Guest.EventPresence']
+      /** @description A list of reactions to a message. */
+      reactions?: components['schemas']['Guest.ContentReaction'][]
+      typing?: components['schemas']['Guest.EventTyping']
+      video?: components['schemas']['Guest.EventVideo']
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.CleanMessagingChannel': {
+      time?: string
+      type?: components['schemas']['Guest.ChannelType']
+      messageId?: string
+      from?: components['schemas']['Guest.CleanMessagingRecipient']
+      to?: components['schemas']['Guest.CleanMessagingRecipient']
+      metadata?: components['schemas']['Guest.CleanChannelMetadata']
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.CleanMessagingRecipient': {
+      firstName?: string
+      lastName?: string
+      nickname?: string
+      image?: string
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.CloseSessionRequest': {
+      action: components['schemas']['Guest.RequestType.CloseSession']
+      token: string
+      tracingId?: string
+      closeAllConnections: boolean
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.ConfigureAuthenticatedSessionRequest': {
+      action: components['schemas']['Guest.RequestType.ConfigureAuthenticatedSession']
+      token: string
+      tracingId?: string
+      deploymentId: string
+      data: components['schemas']['Guest.oAuthParams']
+      resumeToken?: string
+      startNew?: boolean
+      journeyContext?: components['schemas']['Guest.JourneyContext']
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.ConfigureSessionRequest': {
+      action: components['schemas']['Guest.RequestType.ConfigureSession']
+      token: string
+      tracingId?: string
+      deploymentId: string
+      journeyContext?: components['schemas']['Guest.JourneyContext']
+      resumeToken?: string
+      startNew?: boolean
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.ConnectionClosedEvent': {
+      tracingId?: string
+      reasonCode?: string
+      /** @description Read by the mobile SDK; signedIn is a known value. The published schema names reasonCode. */
+      reason?: string
+    } & {
+      [key: string]: unknown
+    }
+    /** @description In client frames only id is sent. */
+    'Guest.ContentAttachment': {
+      /**
+       * Format: double
+       * @description Size in bytes of the attachment content.
+       */
+      contentSizeBytes?: number
+      /** @description Suggested file name for attachment. */
+      filename?: string
+      /** @description Provider specific ID for attachment. For example, a LINE sticker ID. */
+      id?: string
+      mediaType?: components['schemas']['Guest.MediaType']
+      /** @description Attachment mime type (https://www.iana.org/assignments/media-types/media-types.xhtml). */
+      mime?: string
+      /** @description Secure hash of the attachment content. */
+      sha256?: string
+      /** @description Text associated with attachment such as an image caption. */
+      text?: string
+      /** @description URL of the attachment. */
+      url?: string
+    } & {
+      [key: string]: unknown
+    }
+    /**
+     * @description Button response content.
+     *
+     *     Button response object representing the click of a structured message button, such as a
+     *     quick reply, list picker selections etc.
+     */
+    'Guest.ContentButtonResponse': {
+      /** @description An ID assigned to the button response (Deprecated). */
+      id?: string
+      /**
+       * @description Reference to the ID of the original message (e.g., list picker) this button response is
+       *     replying to.
+       */
+      originatingMessageId?: string
+      /** @description The response payload associated with the clicked button or selected item. */
+      payload: string
+      /** @description The response text from the button click or selection. */
+      text: string
+      type: components['schemas']['Guest.ButtonResponseType']
+    } & {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: ContentCard). */
+    'Guest.ContentCard': {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: ContentCarousel). */
+    'Guest.ContentCarousel': {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: ContentDatePicker). */
+    'Guest.ContentDatePicker': {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: ContentForm). */
+    'Guest.ContentForm': {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: ContentGeneric). */
+    'Guest.ContentGeneric': {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: ContentInteractiveApplication). */
+    'Guest.ContentInteractiveApplication': {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: ContentList). */
+    'Guest.ContentList': {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: ContentListPicker). */
+    'Guest.ContentListPicker': {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: ContentLocation). */
+    'Guest.ContentLocation': {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: ContentNotificationTemplate). */
+    'Guest.ContentNotificationTemplate': {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: ContentPaymentRequest). */
+    'Guest.ContentPaymentRequest': {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: ContentPaymentResponse). */
+    'Guest.ContentPaymentResponse': {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: ContentPostback). */
+    'Guest.ContentPostback': {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: ContentPush). */
+    'Guest.ContentPush': {
+      [key: string]: unknown
+    }
+    /**
+     * @description Quick reply content.
+     *
+     *     Quick reply object.
+     */
+    'Guest.ContentQuickReply': {
+      action?: components['schemas']['Guest.Action']
+      /** @description A unique ID assigned to the quick reply (Deprecated). */
+      id?: string
+      /** @description URL of an image associated with the quick reply. */
+      image?: string
+      /**
+       * @description Content of the payload included in the quick reply response. Could be an ID identifying
+       *     the quick reply response.
+       */
+      payload: string
+      /** @description Summary of what the quick reply relates to. */
+      summaryText?: string
+      /**
+       * @description Text to show inside the quick reply. This is also used as the response text after
+       *     clicking on the quick reply.
+       */
+      text: string
+    } & {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: ContentQuickReplyV2). */
+    'Guest.ContentQuickReplyV2': {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: ContentReaction). */
+    'Guest.ContentReaction': {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: ContentReceivedReplyMessage). */
+    'Guest.ContentReceivedReplyMessage': {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: ContentRichLink). */
+    'Guest.ContentRichLink': {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: ContentRoadsideAssistance). */
+    'Guest.ContentRoadsideAssistance': {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: ContentStory). */
+    'Guest.ContentStory': {
+      [key: string]: unknown
+    }
+    /**
+     * @description Text content.
+     *
+     *     Message content element containing text only.
+     */
+    'Guest.ContentText': {
+      /** @description Text to be shown for this content element. */
+      body: string
+      type?: components['schemas']['Guest.TextType']
+    } & {
+      [key: string]: unknown
+    }
+    /** @enum {string} */
+    'Guest.ContentType':
+      | 'Attachment'
+      | 'ButtonResponse'
+      | 'Card'
+      | 'Carousel'
+      | 'DatePicker'
+      | 'Form'
+      | 'GenericTemplate'
+      | 'InteractiveApplication'
+      | 'ListPicker'
+      | 'ListTemplate'
+      | 'Location'
+      | 'Mention'
+      | 'Notification'
+      | 'PaymentRequest'
+      | 'PaymentResponse'
+      | 'Postback'
+      | 'Push'
+      | 'QuickReply'
+      | 'QuickReplyV2'
+      | 'Reactions'
+      | 'RichLink'
+      | 'RoadsideAssistance'
+      | 'Story'
+      | 'Text'
+    'Guest.DeleteAttachmentRequest': {
+      action: components['schemas']['Guest.RequestType.DeleteAttachment']
+      token: string
+      tracingId?: string
+      attachmentId: string
+    } & {
+      [key: string]: unknown
+    }
+    /** @enum {string} */
+    'Guest.Direction': 'Inbound' | 'Outbound'
+    /** @description The published schema also lists name and message as required; the frames shown by the official documentation and the official mobile SDK carry neither. */
+    'Guest.ErrorMessage': {
+      name?: string
+      message?: string
+      stack?: string
+      /** Format: int32 */
+      errorCode: number
+      errorMessage: string
+      tracingId?: string
+    } & {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: EventCoBrowse). */
+    'Guest.EventCoBrowse': {
+      [key: string]: unknown
+    }
+    /**
+     * @description Presence event.
+     *
+     *     A Presence event.
+     */
+    'Guest.EventPresence': {
+      receivedMessage?: components['schemas']['Guest.ContentReceivedReplyMessage']
+      replyMessage?: components['schemas']['Guest.ContentReceivedReplyMessage']
+      type: components['schemas']['Guest.EventPresenceType']
+    } & {
+      [key: string]: unknown
+    }
+    /**
+     * @description Describes the type of Presence event.
+     * @enum {string}
+     */
+    'Guest.EventPresenceType':
+      | 'Authenticate'
+      | 'AuthenticateCancel'
+      | 'AuthenticateFailure'
+      | 'Clear'
+      | 'Disconnect'
+      | 'Join'
+      | 'SessionExpired'
+      | 'SignIn'
+    /** @enum {string} */
+    'Guest.EventTypeEnum': 'CoBrowse' | 'Presence' | 'Reactions' | 'Typing' | 'Video'
+    /**
+     * @description Typing event.
+     *
+     *     A Typing event.
+     */
+    'Guest.EventTyping': {
+      /**
+       * Format: double
+       * @description The duration of the Typing event in milliseconds.
+       */
+      duration?: number
+      type: components['schemas']['Guest.EventTypingType']
+    } & {
+      [key: string]: unknown
+    }
+    /**
+     * @description Describes the type of Typing event. The published schema lists only On; the official mobile SDK reads Off too.
+     * @enum {string}
+     */
+    'Guest.EventTypingType': 'On' | 'Off'
+    /** @description Shape left out of this subset (real name: EventVideo). */
+    'Guest.EventVideo': {
+      [key: string]: unknown
+    }
+    'Guest.FileType': {
+      type: string
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.FileUploadMode': {
+      fileTypes: components['schemas']['Guest.FileType'][]
+      /** Format: double */
+      maxFileSizeKB: number
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.GenerateDownloadUrlRequest': {
+      action: components['schemas']['Guest.RequestType.GenerateDownloadUrl']
+      token: string
+      tracingId?: string
+      attachmentId: string
+    } & {
+      [key: string]: unknown
+    }
+    /** @description The published schema also lists fileSize and fileMd5 as required; both official clients send requests without fileMd5, so it is optional in practice. */
+    'Guest.GenerateUploadUrlRequest': {
+      action: components['schemas']['Guest.RequestType.GenerateUploadUrl']
+      token: string
+      tracingId?: string
+      attachmentId?: string
+      fileName: string
+      fileType: string
+      /** Format: int32 */
+      fileSize?: number
+      fileMd5?: string
+      /** @description Not in the published schema; the official mobile SDK sends true so that refusals come as GenerateUrlError objects and not as plain strings. */
+      errorsAsJson?: boolean
+    } & {
+      [key: string]: unknown
+    }
+    /** @description The published schema also lists name and message as required; the frames shown by the official documentation and the official mobile SDK carry neither. */
+    'Guest.GenerateUrlError': {
+      name?: string
+      message?: string
+      stack?: string
+      /** Format: int32 */
+      errorCode: number
+      errorMessage: string
+      tracingId?: string
+      attachmentId?: string
+      timestamp?: string
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.GetConfigurationRequest': {
+      action: components['schemas']['Guest.RequestType.GetConfiguration']
+      token: string
+      tracingId?: string
+      deploymentId: string
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.GetConfigurationResponse': {
+      tracingId?: string
+      allowedMedia: components['schemas']['Guest.AllowedMedia']
+      blockedExtensions?: string[]
+      /** Format: double */
+      maxCustomDataBytes: number
+      messageRoutingEnabled: boolean
+      /** Format: double */
+      sessionDurationSeconds?: number
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.GetJwtRequest': {
+      action: components['schemas']['Guest.RequestType.GetJwt']
+      token: string
+      tracingId?: string
+    } & {
+      [key: string]: unknown
+    }
+    /** @description The published schema lists type as required; the web widget leaves it out for a message that is only an attachment. */
+    'Guest.IncomingNormalizedMessage': {
+      id?: string
+      type?: components['schemas']['Guest.NormalizedType']
+      text?: string
+      status?: components['schemas']['Guest.Status']
+      content?: components['schemas']['Guest.MessageContent'][]
+      events?: components['schemas']['Guest.MessageEvent'][]
+      metadata?: {
+        [key: string]: string
+      }
+      channel?: {
+        metadata?: {
+          customAttributes: {
+            [key: string]: string
+          }
+        }
+        messageId?: string
+      }
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.JourneyAction': {
+      id: string
+      actionMap: components['schemas']['Guest.JourneyActionMap']
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.JourneyActionMap': {
+      id: string
+      /** Format: int32 */
+      version: number
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.JourneyContext': {
+      customer: components['schemas']['Guest.JourneyCustomer']
+      customerSession: components['schemas']['Guest.JourneyCustomerSession']
+      triggeringAction?: components['schemas']['Guest.JourneyAction']
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.JourneyCustomer': {
+      id: string
+      idType: string
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.JourneyCustomerSession': {
+      id: string
+      type: string
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.JwtResponse': {
+      tracingId?: string
+      jwt: string
+      /** Format: double */
+      exp: number
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.LogoutEvent': {
+      tracingId?: string
+    } & {
+      [key: string]: unknown
+    }
+    /**
+     * @description The type of attachment this instance represents.
+     * @enum {string}
+     */
+    'Guest.MediaType': 'Audio' | 'File' | 'Image' | 'Link' | 'Video'
+    /** @description Message content element. If contentType = "Attachment" only one item is allowed. */
+    'Guest.MessageContent': {
+      attachment?: components['schemas']['Guest.ContentAttachment']
+      buttonResponse?: components['schemas']['Guest.ContentButtonResponse']
+      card?: components['schemas']['Guest.ContentCard']
+      carousel?: components['schemas']['Guest.ContentCarousel']
+      contentType: components['schemas']['Guest.ContentType']
+      datePicker?: components['schemas']['Guest.ContentDatePicker']
+      form?: components['schemas']['Guest.ContentForm']
+      generic?: components['schemas']['Guest.ContentGeneric']
+      interactiveApplication?: components['schemas']['Guest.ContentInteractiveApplication']
+      list?: components['schemas']['Guest.ContentList']
+      listPicker?: components['schemas']['Guest.ContentListPicker']
+      location?: components['schemas']['Guest.ContentLocation']
+      mention?: components['schemas']['Guest.MessagingRecipient']
+      paymentRequest?: components['schemas']['Guest.ContentPaymentRequest']
+      paymentResponse?: components['schemas']['Guest.ContentPaymentResponse']
+      postback?: components['schemas']['Guest.ContentPostback']
+      push?: components['schemas']['Guest.ContentPush']
+      quickReply?: components['schemas']['Guest.ContentQuickReply']
+      quickReplyV2?: components['schemas']['Guest.ContentQuickReplyV2']
+      /** @description A set of reactions to a message. */
+      reactions?: components['schemas']['Guest.ContentReaction'][]
+      richLink?: components['schemas']['Guest.ContentRichLink']
+      roadsideAssistance?: components['schemas']['Guest.ContentRoadsideAssistance']
+      story?: components['schemas']['Guest.ContentStory']
+      template?: components['schemas']['Guest.ContentNotificationTemplate']
+      text?: components['schemas']['Guest.ContentText']
+    } & {
+      [key: string]: unknown
+    }
+    /**
+     * @description ErrorMessage is not in the published list; the official error page names it. Treat unknown classes as possible.
+     * @enum {string}
+     */
+    'Guest.MessageDataType':
+      | 'string'
+      | 'SessionResponse'
+      | 'StructuredMessage'
+      | 'PresignedUrlResponse'
+      | 'AttachmentDeletedResponse'
+      | 'UploadFailureEvent'
+      | 'UploadSuccessEvent'
+      | 'ConnectionClosedEvent'
+      | 'LogoutEvent'
+      | 'SessionExpiredEvent'
+      | 'JwtResponse'
+      | 'GetConfigurationResponse'
+      | 'GenerateUrlError'
+      | 'TooManyRequestsErrorMessage'
+      | 'ResumeTokenResponse'
+      | 'SessionClearedEvent'
+      | 'ErrorMessage'
+      | 'Error'
+      | 'Unknown'
+    /**
+     * @description Message event element.  Examples include: system messages, typing indicators, cobrowse
+     *     offerings.
+     */
+    'Guest.MessageEvent': {
+      coBrowse?: components['schemas']['Guest.EventCoBrowse']
+      eventType: components['schemas']['Guest.EventTypeEnum']
+      presence?: components['schemas']['Guest.EventPresence']
+      /** @description A list of reactions to a message. */
+      reactions?: components['schemas']['Guest.ContentReaction'][]
+      typing?: components['schemas']['Guest.EventTyping']
+      video?: components['schemas']['Guest.EventVideo']
+    } & {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: MessagingRecipient). */
+    'Guest.MessagingRecipient': {
+      [key: string]: unknown
+    }
+    /**
+     * @description Message type.
+     * @enum {string}
+     */
+    'Guest.NormalizedType': 'Event' | 'Message' | 'Receipt' | 'Structured' | 'Text'
+    /** @enum {string} */
+    'Guest.OriginatingEntity': 'Bot' | 'Human'
+    'Guest.PresignedUrlResponse': {
+      tracingId?: string
+      attachmentId: string
+      headers: {
+        [key: string]: string
+      }
+      url: string
+      fileName?: string
+      /** Format: int32 */
+      fileSize?: number
+      fileType?: string
+    } & {
+      [key: string]: unknown
+    }
+    /** @enum {string} */
+    'Guest.RequestType':
+      | 'configureSession'
+      | 'configureAuthenticatedSession'
+      | 'onAttachment'
+      | 'getAttachment'
+      | 'deleteAttachment'
+      | 'onMessage'
+      | 'closeSession'
+      | 'echo'
+      | 'getJwt'
+      | 'disconnectCustomer'
+      | 'resumeToken'
+      | 'getConfiguration'
+    /** @enum {string} */
+    'Guest.RequestType.CloseSession': 'closeSession'
+    /** @enum {string} */
+    'Guest.RequestType.ConfigureAuthenticatedSession': 'configureAuthenticatedSession'
+    /** @enum {string} */
+    'Guest.RequestType.ConfigureSession': 'configureSession'
+    /** @enum {string} */
+    'Guest.RequestType.DeleteAttachment': 'deleteAttachment'
+    /** @enum {string} */
+    'Guest.RequestType.EchoMessage': 'echo'
+    /** @enum {string} */
+    'Guest.RequestType.GenerateDownloadUrl': 'getAttachment'
+    /** @enum {string} */
+    'Guest.RequestType.GenerateUploadUrl': 'onAttachment'
+    /** @enum {string} */
+    'Guest.RequestType.GetConfiguration': 'getConfiguration'
+    /** @enum {string} */
+    'Guest.RequestType.GetJwt': 'getJwt'
+    /** @enum {string} */
+    'Guest.RequestType.IncomingMessage': 'onMessage'
+    'Guest.ResumeTokenResponse': {
+      tracingId?: string
+      resumeToken: string
+      /** Format: double */
+      exp: number
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.SendEchoRequest': {
+      action: components['schemas']['Guest.RequestType.EchoMessage']
+      token: string
+      tracingId?: string
+      message: components['schemas']['Guest.IncomingNormalizedMessage']
+    } & {
+      [key: string]: unknown
+    }
+    /** @description The published schema lists time as required; live clients leave it out. */
+    'Guest.SendMessageRequest': {
+      action: components['schemas']['Guest.RequestType.IncomingMessage']
+      token: string
+      tracingId?: string
+      time?: string
+      message: components['schemas']['Guest.IncomingNormalizedMessage']
+      /**
+       * @deprecated
+       * @description Announced as ignored from 2026-06-05: custom attributes belong in message.channel.metadata.customAttributes.
+       */
+      channel?: components['schemas']['Guest.BaseMessagingChannel']
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.SessionClearedEvent': {
+      tracingId?: string
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.SessionExpiredEvent': {
+      tracingId?: string
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.SessionResponse': {
+      tracingId?: string
+      connected: boolean
+      newSession?: boolean
+      readOnly?: boolean
+      clearedExistingSession?: boolean
+      allowedMedia?: components['schemas']['Guest.AllowedMedia']
+      blockedExtensions?: string[]
+      /** Format: double */
+      maxCustomDataBytes?: number
+      /** Format: double */
+      durationSeconds?: number
+      /** Format: double */
+      expirationDate?: number
+      autoStarted?: boolean
+    } & {
+      [key: string]: unknown
+    }
+    /** @enum {string} */
+    'Guest.Status': 'Delivered' | 'Failed' | 'Published' | 'Read' | 'Removed' | 'Sent'
+    'Guest.StructuredMessage': {
+      tracingId?: string
+      text?: string
+      type: components['schemas']['Guest.NormalizedType']
+      direction?: components['schemas']['Guest.Direction']
+      id?: string
+      channel?: components['schemas']['Guest.BaseMessagingChannel']
+      content?: components['schemas']['Guest.BaseMessagingContent'][]
+      metadata?: {
+        [key: string]: string
+      }
+      events?: components['schemas']['Guest.MessageEvent'][]
+      originatingEntity?: components['schemas']['Guest.OriginatingEntity']
+      originatingMessageId?: string
+    } & {
+      [key: string]: unknown
+    }
+    /**
+     * @description Type of text content.
+     * @enum {string}
+     */
+    'Guest.TextType': 'Text'
+    /** @description The published schema also lists name and message as required; the frames shown by the official documentation and the official mobile SDK carry neither. */
+    'Guest.TooManyRequestsErrorMessage': {
+      name?: string
+      message?: string
+      stack?: string
+      /** Format: int32 */
+      errorCode: number
+      errorMessage: string
+      tracingId?: string
+      /** Format: int32 */
+      retryAfter: number
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.UploadFailureEvent': {
+      tracingId?: string
+      attachmentId: string
+      /** Format: int32 */
+      errorCode: number
+      errorMessage: string
+      timestamp: string
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.UploadSuccessEvent': {
+      tracingId?: string
+      attachmentId: string
+      downloadUrl: string
+      timestamp: string
+    } & {
+      [key: string]: unknown
+    }
+    'Guest.oAuthParams': {
+      code: string
+    } & {
+      [key: string]: unknown
+    }
+    Humanize: {
+      /** @description Whether or not humanize conversations setting is enabled */
+      enabled?: boolean
+      bot?: components['schemas']['BotMessengerProfile']
+    }
+    InboundOnlySetting: {
+      /** @enum {string} */
+      inbound?: 'Enabled' | 'Disabled'
+    }
+    JourneyAction: {
+      /** @description The ID of an action from the Journey System (an action is spawned from an actionMap) */
+      id: string
+      actionMap: components['schemas']['JourneyActionMap']
+    }
+    JourneyActionMap: {
+      /** @description The ID of the actionMap in the Journey System which triggered this action */
+      id: string
+      /** @description The version number of the actionMap in the Journey System at the time this action was triggered */
+      version: number
+    }
+    /** @description Shape left out of this subset (real name: JourneyContext). */
+    JourneyContext: {
+      [key: string]: unknown
+    }
+    JourneyCustomer: {
+      /** @description An ID of a customer within the Journey System at a point-in-time.  Note that a customer entity can have multiple customerIds based on the stitching process.  Depending on the context within the PureCloud conversation, this may or may not be mutable. */
+      id: string
+      /** @description The type of the customerId within the Journey System (e.g. cookie). */
+      idType: string
+    }
+    JourneyCustomerSession: {
+      /** @description An ID of a Customer/User's session within the Journey System at a point-in-time */
+      id: string
+      /** @description The type of the Customer/User's session within the Journey System (e.g. web, app) */
+      type: string
+    }
+    /** @description Shape left out of this subset (real name: JourneyEventsSettings). */
+    JourneyEventsSettings: {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: LauncherButtonSettings). */
+    LauncherButtonSettings: {
+      [key: string]: unknown
+    }
+    Limit: {
+      key?: string
+      /** @enum {string} */
+      namespace?:
+        | 'workforce.management.forecast'
+        | 'agent.assistant'
+        | 'agentic.virtual.agents'
+        | 'analytics.agents'
+        | 'analytics.alerting'
+        | 'analytics.data.extraction'
+        | 'analytics'
+        | 'analytics.realtime'
+        | 'analytics.reporting.settings'
+        | 'architect'
+        | 'audiohook'
+        | 'audiohook.monitor'
+        | 'audit'
+        | 'auth.api'
+        | 'authorization'
+        | 'automation.testing'
+        | 'bots'
+        | 'bots.voice'
+        | 'business.rules'
+        | 'callback'
+        | 'cobrowse'
+        | 'content.management'
+        | 'conversation'
+        | 'copilot'
+        | 'dataactions'
+        | 'datatables'
+        | 'directory'
+        | 'dsar'
+        | 'email'
+        | 'employee.engagement'
+        | 'event.orchestration'
+        | 'external.contacts'
+        | 'external.events.data.ingestion'
+        | 'gamification'
+        | 'gcv'
+        | 'gdpr'
+        | 'groups'
+        | 'guides'
+        | 'historical.adherence'
+        | 'infrastructureascode'
+        | 'integrations'
+        | 'intent.miner'
+        | 'internal.messaging'
+        | 'journey'
+        | 'knowledge'
+        | 'language.understanding'
+        | 'learning'
+        | 'limit.registry'
+        | 'marketplace'
+        | 'media.communications'
+        | 'messaging'
+        | 'micro.frontend'
+        | 'notifications'
+        | 'onboarding'
+        | 'outbound'
+        | 'platform.api'
+        | 'predictive.routing'
+        | 'presence'
+        | 'quality'
+        | 'recording'
+        | 'response.management'
+        | 'routing'
+        | 'scim'
+        | 'screen.monitoring'
+        | 'search'
+        | 'secondary.automation.testing'
+        | 'skills'
+        | 'social.media'
+        | 'speech.and.text.analytics'
+        | 'speech.integration'
+        | 'supportability'
+        | 'task.management'
+        | 'telephony.configuration'
+        | 'usage'
+        | 'users'
+        | 'users.rules'
+        | 'voice.transcription'
+        | 'web.deployments'
+        | 'web.messaging'
+        | 'webchat'
+        | 'webhooks'
+        | 'workforce.management.agent.availability'
+        | 'workforce.management'
+        | 'workforce.management.self.schedule'
+        | 'workforce.management.shift.trading'
+        | 'system'
+      value?: number
+    }
+    LocalizedLabels: {
+      /**
+       * @description Contains localized label key used in messenger homescreen and push notification. PushNotificationTitle and PushNotificationBody keys are required when notifications are enabled.
+       * @enum {string}
+       */
+      key?:
+        | 'MessengerHomeHeaderTitle'
+        | 'MessengerHomeHeaderSubTitle'
+        | 'PushNotificationTitle'
+        | 'PushNotificationBody'
+        | 'MessengerLauncherButtonText'
+      /** @description Contains localized label value used in messenger homescreen and push notification */
+      value?: string
+    }
+    Markdown: {
+      /** @description whether or not markdown is enabled */
+      enabled?: boolean
+    }
+    MatchCriteria: {
+      /** @description The Goessner json path of the field to match */
+      jsonPath?: string
+      /**
+       * @description The type of operation to perform for matching check
+       * @enum {string}
+       */
+      operator?:
+        | 'GreaterThanOrEqual'
+        | 'LessThanOrEqual'
+        | 'Equal'
+        | 'NotEqual'
+        | 'LessThan'
+        | 'GreaterThan'
+        | 'NotIn'
+        | 'In'
+        | 'Contains'
+        | 'All'
+        | 'Exists'
+        | 'Size'
+      /** @description Any JSON value */
+      value?: unknown
+      values?: unknown[]
+    }
+    MediaType: {
+      /** @description The media type string as defined by RFC 2046. You can define specific types such as 'image/jpeg', 'video/mpeg', or specify wild cards for a range of types, 'image/*', or all types '*\/*'. See https://www.iana.org/assignments/media-types/media-types.xhtml for a list of registered media types. */
+      type?: string
+    }
+    MediaTypeAccess: {
+      /** @description List of media types allowed for inbound messages from customers. If inbound messages from a customer contain media that is not in this list, the media will be dropped from the outbound message. */
+      inbound?: components['schemas']['MediaType'][]
+      /** @description List of media types allowed for outbound messages to customers. If an outbound message is sent that contains media that is not in this list, the message will not be sent. */
+      outbound?: components['schemas']['MediaType'][]
+    }
+    MediaTypes: {
+      allow?: components['schemas']['MediaTypeAccess']
+    }
+    Message: {
+      /**
+       * @description The connection state of this communication.
+       * @enum {string}
+       */
+      state?: 'alerting' | 'connected' | 'parked' | 'disconnected'
+      /**
+       * @description The initial connection state of this communication.
+       * @enum {string}
+       */
+      initialState?: 'alerting' | 'connected' | 'parked' | 'disconnected'
+      /** @description A globally unique identifier for this communication. */
+      id?: string
+      /** @description True if this call is held and the person on this side hears silence. */
+      held?: boolean
+      /** @description The time line of the participant's message, divided into activity segments. */
+      segments?: components['schemas']['Segment'][]
+      /**
+       * @description The direction of the message.
+       * @enum {string}
+       */
+      direction?: 'inbound' | 'outbound'
+      /** @description A globally unique identifier for the recording associated with this message. */
+      recordingId?: string
+      errorInfo?: components['schemas']['ErrorBody']
+      /**
+       * @description System defined string indicating what caused the communication to disconnect. Will be null until the communication disconnects.
+       * @enum {string}
+       */
+      disconnectType?:
+        | 'endpoint'
+        | 'client'
+        | 'system'
+        | 'timeout'
+        | 'transfer'
+        | 'transfer.conference'
+        | 'transfer.consult'
+        | 'transfer.forward'
+        | 'transfer.noanswer'
+        | 'transfer.notavailable'
+        | 'transport.failure'
+        | 'error'
+        | 'peer'
+        | 'other'
+        | 'spam'
+        | 'uncallable'
+        | 'inactivity'
+        | 'session.expired'
+        | 'takeover'
+      /**
+       * Format: date-time
+       * @description The timestamp the message was placed on hold in the cloud clock if the message is currently on hold. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      startHoldTime?: string
+      /**
+       * Format: date-time
+       * @description The timestamp the communication has when it is first put into an alerting state. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      startAlertingTime?: string
+      /**
+       * Format: date-time
+       * @description The timestamp when this communication was connected in the cloud clock. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      connectedTime?: string
+      /**
+       * Format: date-time
+       * @description The timestamp when this communication disconnected from the conversation in the provider clock. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      disconnectedTime?: string
+      /** @description The source provider for the message. */
+      provider?: string
+      /** @description If true, the participant member is authenticated. */
+      authenticated?: boolean
+      /**
+       * @description Indicates the type of message platform from which the message originated.
+       * @enum {string}
+       */
+      type?:
+        | 'apple'
+        | 'facebook'
+        | 'instagram'
+        | 'kakao'
+        | 'line'
+        | 'open'
+        | 'sms'
+        | 'telegram'
+        | 'twitter'
+        | 'webmessaging'
+        | 'whatsapp'
+        | 'unknown'
+      /** @description Indicates the country where the recipient is associated in ISO 3166-1 alpha-2 format. */
+      recipientCountry?: string
+      /** @description The type of the recipient. Eg: Provisioned phoneNumber is the recipient for sms message type. */
+      recipientType?: string
+      /** @description The UUID of the script to use. */
+      scriptId?: string
+      /** @description The id of the peer communication corresponding to a matching leg for this communication. */
+      peerId?: string
+      toAddress?: components['schemas']['Address']
+      fromAddress?: components['schemas']['Address']
+      /** @description The messages sent on this communication channel. */
+      messages?: components['schemas']['MessageDetails'][]
+      journeyContext?: components['schemas']['JourneyContext']
+      wrapup?: components['schemas']['Wrapup']
+      afterCallWork?: components['schemas']['AfterCallWork']
+      /** @description Indicates if after-call work is required for a communication. Only used when the ACW Setting is Agent Requested. */
+      afterCallWorkRequired?: boolean
+      /** @description UUID of virtual agent assistant that provide suggestions to the agent participant during the conversation. */
+      agentAssistantId?: string
+      /** @description The internal id representing the customer supplied sms integration message. */
+      byoSmsIntegrationId?: string
+      queueMediaSettings?: components['schemas']['ConversationQueueMediaSettings']
+      /** @enum {string} */
+      engagementSource?:
+        | 'AppleMessagesForBusiness'
+        | 'Discord'
+        | 'Email'
+        | 'Facebook'
+        | 'FacebookMessenger'
+        | 'Glassdoor'
+        | 'GoogleBusinessProfile'
+        | 'Instagram'
+        | 'KakaoTalk'
+        | 'Line'
+        | 'LinkedIn'
+        | 'MicrosoftTeams'
+        | 'MobileChat'
+        | 'Other'
+        | 'QQ'
+        | 'Reddit'
+        | 'ServiceNow'
+        | 'SFDC'
+        | 'SMS'
+        | 'Snapchat'
+        | 'Telegram'
+        | 'Threads'
+        | 'Trustpilot'
+        | 'Unspecified'
+        | 'Viber'
+        | 'WebChat'
+        | 'WeChat'
+        | 'Weibo'
+        | 'WhatsApp'
+        | 'X'
+        | 'Yelp'
+        | 'YouTube'
+        | 'Zendesk'
+        | 'OpenMessaging'
+      /**
+       * Format: date-time
+       * @description Represents the time when a parked message will resume. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      resumeTime?: string
+      /**
+       * Format: date-time
+       * @description Represents the time when an message was put into parked state. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      parkTime?: string
+    }
+    MessageConversation: {
+      /** @description The globally unique identifier for the object. */
+      id?: string
+      name?: string
+      /** @description The list of participants involved in the conversation. */
+      participants?: components['schemas']['MessageMediaParticipant'][]
+      /** @description The list of other media channels involved in the conversation. */
+      otherMediaUris?: string[]
+      /** @description The list of the most recent 20 transfer commands applied to this conversation. */
+      recentTransfers?: components['schemas']['TransferResponse'][]
+      /** @description An optional label that categorizes the conversation.  Max-utilization settings can be configured at a per-label level */
+      utilizationLabelId?: string
+      /**
+       * Format: date-time
+       * @description The time in the future, after which this conversation would be considered inactive. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      inactivityTimeout?: string
+      /** @description Identifiers of divisions associated with this conversation. */
+      divisions?: components['schemas']['ConversationDivisionMembership'][]
+      /** @description The URI for this object */
+      selfUri?: string
+    }
+    MessageConversationEntityListing: {
+      entities?: components['schemas']['MessageConversation'][]
+      pageSize?: number
+      pageNumber?: number
+      total?: number
+      lastUri?: string
+      firstUri?: string
+      selfUri?: string
+      nextUri?: string
+      previousUri?: string
+      pageCount?: number
+    }
+    MessageData: {
+      /** @description The globally unique identifier for the object. */
+      id?: string
+      name?: string
+      /** @description The unique identifier of the message from provider */
+      providerMessageId?: string
+      /**
+       * Format: date-time
+       * @description The time when the message was received or sent. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      timestamp: string
+      /** @description The sender of the text message. */
+      fromAddress?: string
+      /** @description The recipient of the text message. */
+      toAddress?: string
+      /**
+       * @description The direction of the message.
+       * @enum {string}
+       */
+      direction?: 'inbound' | 'outbound'
+      /**
+       * @description Type of text messenger.
+       * @enum {string}
+       */
+      messengerType?: 'sms' | 'facebook' | 'twitter' | 'whatsapp' | 'webmessaging' | 'instagram' | 'open' | 'apple'
+      /**
+       * @description The status of the message.
+       * @enum {string}
+       */
+      status:
+        | 'queued'
+        | 'sent'
+        | 'failed'
+        | 'received'
+        | 'delivery-success'
+        | 'delivery-failed'
+        | 'read'
+        | 'removed'
+        | 'published'
+      normalizedMessage?: components['schemas']['ConversationNormalizedMessage']
+      /** @description The delivery event associated with this message in normalized format, if the message direction was outbound */
+      normalizedReceipts?: components['schemas']['ConversationNormalizedMessage'][]
+      createdBy?: components['schemas']['User']
+      /** @description The id of the conversation of this message. */
+      conversationId?: string
+      /** @description The URI for this object */
+      selfUri?: string
+    }
+    MessageDetails: {
+      /** @description UUID identifying the message media. */
+      messageId?: string
+      /** @description A URI for this message entity. */
+      messageURI?: string
+      /**
+       * @description Indicates the delivery status of the message.
+       * @enum {string}
+       */
+      messageStatus?:
+        | 'queued'
+        | 'sent'
+        | 'failed'
+        | 'received'
+        | 'delivery-success'
+        | 'delivery-failed'
+        | 'read'
+        | 'removed'
+        | 'published'
+      /** @description The message segment count, greater than 1 if the message content was split into multiple parts for this message type, e.g. SMS character limits. */
+      messageSegmentCount?: number
+      /**
+       * Format: date-time
+       * @description The time when the message was sent or received. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      messageTime?: string
+      /** @description Deprecated: Use the API /api/v2/conversations/messages/{conversationId}/messages/{messageId} to get the associated media. */
+      media?: components['schemas']['MessageMedia'][]
+      /** @description Deprecated: This attribute is no longer used. Messages have not included associated stickers for a long time. */
+      stickers?: components['schemas']['MessageSticker'][]
+      messageMetadata?: components['schemas']['ConversationMessageMetadata']
+      /**
+       * @description For social media messages, the visibility of the message in the originating social platform
+       * @enum {string}
+       */
+      socialVisibility?: 'private' | 'public'
+      errorInfo?: components['schemas']['ErrorBody']
+    }
+    MessageMedia: {
+      /** @description The location of the media, useful for retrieving it */
+      url?: string
+      /** @description The optional internet media type of the the media object.  If null then the media type should be dictated by the url */
+      mediaType?: string
+      /** @description The optional content length of the the media object, in bytes. */
+      contentLengthBytes?: number
+      /** @description The optional name of the the media object. */
+      name?: string
+      /** @description The optional id of the the media object. */
+      id?: string
+    }
+    MessageMediaData: {
+      /** @description The globally unique identifier for the object. */
+      id?: string
+      name?: string
+      /** @description The location of the media, useful for retrieving it */
+      url?: string
+      /** @description The detected internet media type of the the media object.  If null then the media type should be dictated by the url. */
+      mediaType?: string
+      /** @description The optional content length of the the media object, in bytes. */
+      contentLengthBytes?: number
+      /** @description The URL returned to upload an attachment */
+      uploadUrl?: string
+      /**
+       * @description The status of the media, indicates if the media is in the process of uploading. If the upload fails, the media becomes invalid
+       * @enum {string}
+       */
+      status?: 'uploading' | 'valid' | 'invalid'
+      conversationId?: string
+      communicationId?: string
+      /** @description The URI for this object */
+      selfUri?: string
+    }
+    MessageMediaListing: {
+      entities?: components['schemas']['MessageMediaData'][]
+      pageSize?: number
+      pageNumber?: number
+      total?: number
+      lastUri?: string
+      firstUri?: string
+      selfUri?: string
+      nextUri?: string
+      previousUri?: string
+      pageCount?: number
+    }
+    MessageMediaParticipant: {
+      /** @description The unique participant ID. */
+      id?: string
+      /** @description The display friendly name of the participant. */
+      name?: string
+      /** @description The participant address. */
+      address?: string
+      /**
+       * Format: date-time
+       * @description The time when this participant first joined the conversation. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      startTime?: string
+      /**
+       * Format: date-time
+       * @description The timestamp when it is first put into an alerting state. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      startAlertingTime?: string
+      /**
+       * Format: date-time
+       * @description The time when this participant went connected for this media (eg: video connected time). Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      connectedTime?: string
+      /**
+       * Format: date-time
+       * @description The time when this participant went disconnected for this media (eg: video disconnected time). Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      endTime?: string
+      /**
+       * Format: date-time
+       * @description The time when this participant's hold started. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      startHoldTime?: string
+      /** @description The participant's purpose.  Values can be: 'agent', 'user', 'customer', 'external', 'acd', 'ivr */
+      purpose?: string
+      /**
+       * @description The participant's state.  Values can be: 'alerting', 'connected', 'disconnected', 'dialing', 'contacting
+       * @enum {string}
+       */
+      state?:
+        | 'alerting'
+        | 'dialing'
+        | 'contacting'
+        | 'offering'
+        | 'connected'
+        | 'disconnected'
+        | 'terminated'
+        | 'converting'
+        | 'uploading'
+        | 'transmitting'
+        | 'parked'
+        | 'none'
+      /**
+       * @description The participant's direction.  Values can be: 'inbound' or 'outbound'
+       * @enum {string}
+       */
+      direction?: 'inbound' | 'outbound'
+      /**
+       * @description The reason the participant was disconnected from the conversation.
+       * @enum {string}
+       */
+      disconnectType?:
+        | 'endpoint'
+        | 'endpoint.donotdisturb'
+        | 'client'
+        | 'system'
+        | 'transfer'
+        | 'transfer.conference'
+        | 'transfer.consult'
+        | 'transfer.donotdisturb'
+        | 'transfer.forward'
+        | 'transfer.noanswer'
+        | 'transfer.notavailable'
+        | 'transport.failure'
+        | 'error'
+        | 'peer'
+        | 'other'
+        | 'spam'
+        | 'inactivity'
+        | 'session.expired'
+        | 'takeover'
+      /** @description Value is true when the participant is on hold. */
+      held?: boolean
+      /** @description Value is true when the participant requires wrap-up. */
+      wrapupRequired?: boolean
+      /** @description The wrap-up prompt indicating the type of wrap-up to be performed. */
+      wrapupPrompt?: string
+      /** @description List of roles this participant's media has had on the conversation, ie monitor, coach, etc */
+      mediaRoles?: string[]
+      user?: components['schemas']['DomainEntityRef']
+      queue?: components['schemas']['DomainEntityRef']
+      team?: components['schemas']['DomainEntityRef']
+      /** @description A list of ad-hoc attributes for the participant. */
+      attributes?: {
+        [key: string]: string
+      }
+      errorInfo?: components['schemas']['ErrorInfo']
+      script?: components['schemas']['DomainEntityRef']
+      /** @description The amount of time the participant has to complete wrap-up. */
+      wrapupTimeoutMs?: number
+      /** @description Value is true when the participant has skipped wrap-up. */
+      wrapupSkipped?: boolean
+      /** @description Specifies how long the agent has to answer an interaction before being marked as not responding. */
+      alertingTimeoutMs?: number
+      /** @description The source provider for the communication. */
+      provider?: string
+      externalContact?: components['schemas']['DomainEntityRef']
+      /** @description If this participant represents an external contact, then this will be the initial division for the external contact. This value will not be updated if the external contact is reassigned. */
+      externalContactInitialDivisionId?: string
+      externalOrganization?: components['schemas']['DomainEntityRef']
+      wrapup?: components['schemas']['Wrapup']
+      /** @description The peer communication corresponding to a matching leg for this communication. */
+      peer?: string
+      /**
+       * @description The reason specifying why participant flagged the conversation.
+       * @enum {string}
+       */
+      flaggedReason?: 'general'
+      journeyContext?: components['schemas']['JourneyContext']
+      conversationRoutingData?: components['schemas']['ConversationRoutingData']
+      /**
+       * Format: date-time
+       * @description The timestamp when this participant started after-call work. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      startAcwTime?: string
+      /**
+       * Format: date-time
+       * @description The timestamp when this participant ended after-call work. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      endAcwTime?: string
+      /**
+       * Format: date-time
+       * @description The time when this participant's communication was last parked.  Does not reset on resume. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      parkTime?: string
+      /**
+       * Format: date-time
+       * @description The time when this participant's communications will resume. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      resumeTime?: string
+      toAddress?: components['schemas']['Address']
+      fromAddress?: components['schemas']['Address']
+      /** @description Message instance details on the communication. */
+      messages?: components['schemas']['MessageDetails'][]
+      /**
+       * @description Indicates the type of message platform from which the message originated.
+       * @enum {string}
+       */
+      type?:
+        | 'apple'
+        | 'facebook'
+        | 'instagram'
+        | 'kakao'
+        | 'line'
+        | 'open'
+        | 'sms'
+        | 'telegram'
+        | 'twitter'
+        | 'webmessaging'
+        | 'whatsapp'
+        | 'unknown'
+      /** @description Indicates the country where the recipient is associated in ISO 3166-1 alpha-2 format. */
+      recipientCountry?: string
+      /** @description The type of the recipient. Eg: Provisioned phoneNumber is the recipient for sms message type. */
+      recipientType?: string
+      /** @description If true, the participant member is authenticated. */
+      authenticated?: boolean
+      /** @description The ID of the participant being monitored when performing a message monitor. */
+      monitoredParticipantId?: string
+      monitoredParticipant?: components['schemas']['AddressableEntityRef']
+    }
+    MessageMediaUploadData: {
+      /** @description A unique media ID */
+      id?: string
+      /** @description The name of the file */
+      name?: string
+      /** @description URL to upload the file */
+      uploadUrl?: string
+      /** @description Required headers when uploading a file with the upload URL */
+      uploadHeaders?: {
+        [key: string]: string
+      }
+      /** @description The URI for this object */
+      selfUri?: string
+    }
+    MessageSticker: {
+      /** @description The location of the sticker, useful for retrieving it */
+      url?: string
+      /** @description The unique id of the the sticker object. */
+      id?: string
+    }
+    MessageTypingEventRequest: {
+      typing: components['schemas']['ConversationEventTyping']
+      /**
+       * Format: date-time
+       * @description The time when the message typing event was sent. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateSent?: string
+    }
+    MessagingConfigListing: {
+      entities?: components['schemas']['MessagingSetting'][]
+      pageSize?: number
+      pageNumber?: number
+      total?: number
+      lastUri?: string
+      firstUri?: string
+      selfUri?: string
+      nextUri?: string
+      previousUri?: string
+      pageCount?: number
+    }
+    MessagingSetting: {
+      /** @description The messaging Setting unique identifier associated with this integration */
+      id: string
+      /** @description The messaging Setting profile name */
+      name?: string
+      /**
+       * Format: date-time
+       * @description Date this messaging setting was created. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateCreated?: string
+      /**
+       * Format: date-time
+       * @description Date this messaging setting was modified. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateModified?: string
+      /** @description Version number */
+      version?: string
+      createdBy?: components['schemas']['DomainEntityRef']
+      updatedBy?: components['schemas']['DomainEntityRef']
+      content?: components['schemas']['ContentSetting']
+      event?: components['schemas']['EventSetting']
+      /** @description The URI for this object */
+      selfUri?: string
+    }
+    MessagingSettingReference: {
+      /** @description The messaging Setting unique identifier associated with this integration */
+      id: string
+      /** @description The messaging Setting profile name */
+      name?: string
+      /** @description The messaging Setting profile URI */
+      selfUri?: string
+      /**
+       * Format: date-time
+       * @description Date this messaging Setting was created. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateCreated?: string
+      /**
+       * Format: date-time
+       * @description Date this messaging Setting was modified. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateModified?: string
+      /** @description Version number */
+      version?: string
+      createdBy?: components['schemas']['DomainEntityRef']
+      updatedBy?: components['schemas']['DomainEntityRef']
+      content?: components['schemas']['ContentSetting']
+      event?: components['schemas']['EventSetting']
+    }
+    MessagingSettingRequestReference: {
+      /** @description The messaging Setting unique identifier associated with this integration */
+      id: string
+    }
+    MessengerApps: {
+      conversations?: components['schemas']['ConversationAppSettings']
+    }
+    /** @description Shape left out of this subset (real name: MessengerHomeScreen). */
+    MessengerHomeScreen: {
+      [key: string]: unknown
+    }
+    MessengerSettings: {
+      /** @description Whether or not messenger is enabled */
+      enabled?: boolean
+      styles?: components['schemas']['MessengerStyles']
+      launcherButton?: components['schemas']['LauncherButtonSettings']
+      fileUpload?: components['schemas']['FileUploadSettings']
+      apps?: components['schemas']['MessengerApps']
+      homeScreen?: components['schemas']['MessengerHomeScreen']
+      /**
+       * @description The session persistence type for messenger
+       * @enum {string}
+       */
+      sessionPersistenceType?: 'AcrossSubdomains' | 'DomainOrSubdomainOnly'
+    }
+    /** @description Shape left out of this subset (real name: MessengerStyles). */
+    MessengerStyles: {
+      [key: string]: unknown
+    }
+    NamedEntity: {
+      /** @description The globally unique identifier for the object. */
+      id?: string
+      /** @description The name of the object. */
+      name?: string
+    }
+    /** @description eventBody by topic: ConversationMessageEventTopicMessageConversation, SystemMessageSystemMessage, or {"message":"WebSocket Heartbeat"|"pong"} for channel.metadata. */
+    NotificationFrame: {
+      topicName?: string
+      version?: string
+      eventBody?: {
+        [key: string]: unknown
+      }
+      metadata?: {
+        CorrelationId?: string
+      } & {
+        [key: string]: unknown
+      }
+    }
+    NotificationsSettings: {
+      /** @description The toggle to enable or disable notifications. When enabled, PushNotificationTitle and PushNotificationBody localization keys are required. */
+      enabled?: boolean
+      /**
+       * @description The notification content type settings for messenger
+       * @enum {string}
+       */
+      notificationContentType?: 'IncludeMessagesContent' | 'ExcludeMessagesContent'
+    }
+    OAuthTokenError: {
+      /** @example invalid_client */
+      error: string
+      /** @example client not found */
+      description?: string
+      /** @example client not found */
+      error_description?: string
+    }
+    OAuthTokenResponse: {
+      access_token: string
+      /** @example bearer */
+      token_type: string
+      /** @description Lifetime in seconds */
+      expires_in: number
+      /** @description Only for authorization-code clients that use refresh tokens */
+      refresh_token?: string
+      error?: string
+    }
+    OpenContentAttachment: {
+      /** @description Provider specific ID for attachment. For example, middleware media UUID. */
+      id?: string
+      /**
+       * @description The type of attachment this instance represents.
+       * @enum {string}
+       */
+      mediaType: 'Image' | 'Video' | 'Audio' | 'File' | 'Link'
+      /** @description URL of the attachment. */
+      url: string
+      /** @description Attachment mime type (https://www.iana.org/assignments/media-types/media-types.xhtml). */
+      mime: string
+      /** @description Text associated with attachment such as an image caption. */
+      text?: string
+      /** @description Secure hash of the attachment content. */
+      sha256?: string
+      /** @description Suggested file name for attachment. */
+      filename?: string
+    }
+    OpenEvent: {
+      /**
+       * @description Type of this event element
+       * @enum {string}
+       */
+      eventType: 'Typing'
+    }
+    OpenEventNormalizedMessage: {
+      /** @description Unique ID of the message generated by Messaging Platform. */
+      id?: string
+      channel: components['schemas']['OpenMessagingChannel']
+      /**
+       * @description Message type.
+       * @enum {string}
+       */
+      type: 'Event'
+      /** @description List of event elements. */
+      events?: components['schemas']['OpenMessageEvent'][]
+    }
+    OpenInboundMessageContent: {
+      attachment?: components['schemas']['OpenContentAttachment']
+      /**
+       * @description Not in the generated model; live clients send it.
+       * @enum {string}
+       */
+      contentType?: 'Attachment'
+    }
+    OpenInboundMessageMessagingChannel: {
+      from: components['schemas']['OpenMessagingFromRecipient']
+      /**
+       * Format: date-time
+       * @description Original time of the event. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      time: string
+      /** @description Unique provider ID of the message. */
+      messageId?: string
+      metadata?: components['schemas']['ConversationChannelMetadata']
+    }
+    OpenInboundMessagingChannel: {
+      from: components['schemas']['OpenMessagingFromRecipient']
+      /**
+       * Format: date-time
+       * @description Original time of the event. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      time: string
+    }
+    OpenInboundMessagingReceiptChannel: {
+      to: components['schemas']['OpenMessagingToRecipient']
+      /**
+       * Format: date-time
+       * @description Original time of the event. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      time: string
+    }
+    OpenInboundNormalizedEvent: {
+      channel: components['schemas']['OpenInboundMessagingChannel']
+      /** @description List of event elements. */
+      events: components['schemas']['OpenEvent'][]
+    }
+    OpenInboundNormalizedMessage: {
+      channel: components['schemas']['OpenInboundMessageMessagingChannel']
+      /** @description Message text. */
+      text?: string
+      /** @description List of content elements. */
+      content?: components['schemas']['OpenInboundMessageContent'][]
+      /** @description Additional metadata about this message to capture non-channel specific data. */
+      metadata?: {
+        [key: string]: string
+      }
+    }
+    OpenInboundNormalizedReceipt: {
+      /** @description The original unique message Id generated by the messaging platform, that this receipt message is referencing. */
+      id: string
+      channel: components['schemas']['OpenInboundMessagingReceiptChannel']
+      /**
+       * @description Message receipt status.
+       * @enum {string}
+       */
+      status: 'Sent' | 'Delivered' | 'Failed' | 'Published' | 'Removed'
+      /** @description List of reasons for a message receipt that indicates the message has failed. Only used with Failed status. */
+      reasons?: components['schemas']['ConversationReason'][]
+      /** @description Indicates if this is the last message receipt for this message, or if another message receipt can be expected. */
+      isFinalReceipt?: boolean
+    }
+    OpenIntegration: {
+      /** @description A unique Integration Id. */
+      id: string
+      /** @description The name of the Open messaging integration. */
+      name: string
+      supportedContent?: components['schemas']['SupportedContentReference']
+      messagingSetting?: components['schemas']['MessagingSettingReference']
+      /** @description The outbound notification webhook URL for the Open messaging integration. */
+      outboundNotificationWebhookUrl: string
+      /** @description The outbound notification webhook signature secret token. */
+      outboundNotificationWebhookSignatureSecretToken: string
+      /** @description The user specified headers for the Open messaging integration. */
+      webhookHeaders?: {
+        [key: string]: string
+      }
+      /** @description The status of the Open Integration */
+      status?: string
+      recipient?: components['schemas']['DomainEntityRef']
+      /**
+       * Format: date-time
+       * @description Date this Integration was created. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateCreated?: string
+      /**
+       * Format: date-time
+       * @description Date this Integration was last modified. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateModified?: string
+      createdBy?: components['schemas']['DomainEntityRef']
+      modifiedBy?: components['schemas']['DomainEntityRef']
+      /**
+       * @description Status of asynchronous create operation
+       * @enum {string}
+       */
+      createStatus?: 'Initiated' | 'Completed' | 'Error'
+      createError?: components['schemas']['ErrorBody']
+      /** @description The URI for this object */
+      selfUri?: string
+    }
+    OpenIntegrationEntityListing: {
+      entities?: components['schemas']['OpenIntegration'][]
+      pageSize?: number
+      pageNumber?: number
+      total?: number
+      lastUri?: string
+      firstUri?: string
+      selfUri?: string
+      nextUri?: string
+      previousUri?: string
+      pageCount?: number
+    }
+    OpenIntegrationRequest: {
+      /** @description The globally unique identifier for the object. */
+      id?: string
+      /** @description The name of the Open messaging integration. */
+      name: string
+      supportedContent?: components['schemas']['SupportedContentReference']
+      messagingSetting?: components['schemas']['MessagingSettingRequestReference']
+      /** @description The outbound notification webhook URL for the Open messaging integration. */
+      outboundNotificationWebhookUrl: string
+      /** @description The outbound notification webhook signature secret token. This token must be longer than 15 characters. */
+      outboundNotificationWebhookSignatureSecretToken: string
+      /** @description The user specified headers for the Open messaging integration. */
+      webhookHeaders?: {
+        [key: string]: string
+      }
+      /** @description The URI for this object */
+      selfUri?: string
+    }
+    OpenIntegrationUpdateRequest: {
+      /** @description The globally unique identifier for the object. */
+      id?: string
+      /** @description The name of the Open messaging integration. */
+      name: string
+      supportedContent?: components['schemas']['SupportedContentReference']
+      messagingSetting?: components['schemas']['MessagingSettingRequestReference']
+      /** @description The outbound notification webhook URL for the Open messaging integration. */
+      outboundNotificationWebhookUrl?: string
+      /** @description The outbound notification webhook signature secret token. */
+      outboundNotificationWebhookSignatureSecretToken?: string
+      /** @description The user specified headers for the Open messaging integration. */
+      webhookHeaders?: {
+        [key: string]: string
+      }
+      /** @description The URI for this object */
+      selfUri?: string
+    }
+    OpenMessageContent: {
+      /**
+       * @description Type of this content element. If contentType = \"Attachment\" only one item is allowed.
+       * @enum {string}
+       */
+      contentType: 'Attachment'
+      attachment?: components['schemas']['ConversationContentAttachment']
+    }
+    OpenMessageEvent: {
+      /**
+       * @description Type of this event element
+       * @enum {string}
+       */
+      eventType: 'Typing'
+      typing?: components['schemas']['ConversationEventTyping']
+    }
+    OpenMessageNormalizedMessage: {
+      /** @description Unique ID of the message generated by Messaging Platform. */
+      id?: string
+      channel: components['schemas']['OpenMessagingChannel']
+      /**
+       * @description Message type.
+       * @enum {string}
+       */
+      type: 'Text'
+      /** @description Message text. */
+      text?: string
+      /** @description List of content elements. */
+      content?: components['schemas']['OpenMessageContent'][]
+      /** @description Additional metadata about this message. */
+      metadata?: {
+        [key: string]: string
+      }
+      /** @description The conversationId context for the message */
+      conversationId?: string
+    }
+    OpenMessagingChannel: {
+      /** @description The Messaging Platform integration ID. */
+      id?: string
+      /**
+       * @description The provider type.
+       * @enum {string}
+       */
+      platform?: 'Open'
+      /**
+       * @description Specifies if this message is part of a private or public conversation.
+       * @enum {string}
+       */
+      type?: 'Private'
+      /** @description Unique provider ID of the message such as a Facebook message ID. */
+      messageId?: string
+      to: components['schemas']['OpenMessagingToRecipient']
+      from: components['schemas']['OpenMessagingFromRecipient']
+      /**
+       * Format: date-time
+       * @description Original time of the event. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      time: string
+      metadata?: components['schemas']['ConversationChannelMetadata']
+    }
+    OpenMessagingFromRecipient: {
+      /** @description Nickname or display name of the recipient. */
+      nickname?: string
+      /** @description The recipient ID specific to the provider. */
+      id: string
+      /**
+       * @description The recipient ID type. This is used to indicate the format used for the ID.
+       * @enum {string}
+       */
+      idType: 'Email' | 'Phone' | 'Opaque'
+      /** @description First name of the recipient. */
+      firstName?: string
+      /** @description Last name of the recipient. */
+      lastName?: string
+      /** @description URL of an image that represents the recipient. */
+      image?: string
+      /** @description E-mail address of the recipient. */
+      email?: string
+    }
+    OpenMessagingToRecipient: {
+      /** @description Nickname or display name of the recipient. */
+      nickname?: string
+      /** @description The recipient ID specific to the provider. */
+      id: string
+      /**
+       * @description The recipient ID type. This is used to indicate the format used for the ID.
+       * @enum {string}
+       */
+      idType?: 'Email' | 'Phone' | 'Opaque'
+      /** @description First name of the recipient. */
+      firstName?: string
+      /** @description Last name of the recipient. */
+      lastName?: string
+      /** @description URL of an image that represents the recipient. */
+      image?: string
+      /** @description E-mail address of the recipient. */
+      email?: string
+    }
+    OpenNormalizedMessage: {
+      /** @description Unique ID of the message. This ID is generated by Messaging Platform. Message receipts will have the same ID as the message they reference, as such should only be set when sending a message receipt. */
+      id?: string
+      channel: components['schemas']['OpenMessagingChannel']
+      /**
+       * @description Message type.
+       * @enum {string}
+       */
+      type: 'Text' | 'Receipt'
+      /** @description Message text. */
+      text?: string
+      /** @description List of content elements. */
+      content?: components['schemas']['OpenMessageContent'][]
+      /**
+       * @description Message receipt status, only used with type Receipt.
+       * @enum {string}
+       */
+      status?: 'Sent' | 'Delivered' | 'Read' | 'Failed' | 'Published' | 'Removed'
+      /** @description List of reasons for a message receipt that indicates the message has failed. Only used with Failed status. */
+      reasons?: components['schemas']['ConversationReason'][]
+      /** @description Indicates if this is the last message receipt for this message, or if another message receipt can be expected. */
+      isFinalReceipt?: boolean
+      /**
+       * @description The direction of the message.
+       * @enum {string}
+       */
+      direction?: 'Inbound' | 'Outbound'
+      /** @description Additional metadata about this message. */
+      metadata?: {
+        [key: string]: string
+      }
+    }
+    OpenReceiptNormalizedMessage: {
+      /** @description The original unique message Id generated by the messaging platform, that this receipt message is referencing. */
+      id: string
+      channel: components['schemas']['OpenMessagingChannel']
+      /**
+       * @description Message type.
+       * @enum {string}
+       */
+      type: 'Receipt'
+      /**
+       * @description Message receipt status.
+       * @enum {string}
+       */
+      status: 'Sent' | 'Delivered' | 'Failed' | 'Published' | 'Removed'
+      /** @description List of reasons for a message receipt that indicates the message has failed. Only used with Failed status. */
+      reasons?: components['schemas']['ConversationReason'][]
+      /** @description Indicates if this is the last message receipt for this message, or if another message receipt can be expected. */
+      isFinalReceipt?: boolean
+      /**
+       * @description The direction of the message.
+       * @enum {string}
+       */
+      direction: 'Inbound' | 'Outbound'
+    }
+    /** @description Body of an outbound Open Messaging webhook (Genesys to us) of type Text, Structured or Event. Written by hand from a live log and a live client's test data; a receipt has the form OpenReceiptNormalizedMessage. */
+    OpenWebhookMessage: {
+      id: string
+      channel: components['schemas']['OpenMessagingChannel']
+      /** @enum {string} */
+      type: 'Text' | 'Structured' | 'Event' | 'Receipt'
+      text?: string
+      content?: components['schemas']['ConversationMessageContent'][]
+      events?: components['schemas']['ConversationMessageEvent'][]
+      /** @enum {string} */
+      originatingEntity?: 'Human' | 'Bot'
+      /** @enum {string} */
+      direction?: 'Inbound' | 'Outbound'
+      conversationId?: string
+      /** @enum {string} */
+      status?: 'Sent' | 'Delivered' | 'Read' | 'Failed' | 'Published' | 'Removed'
+      reasons?: components['schemas']['ConversationReason'][]
+      isFinalReceipt?: boolean
+      relatedMessages?: {
+        [key: string]: unknown
+      }[]
+      metadata?: {
+        [key: string]: string
+      }
+    }
+    OrgOAuthClient: {
+      /** @description The globally unique identifier for the object. */
+      id?: string
+      /** @description The name of the OAuth client. */
+      name: string
+      /**
+       * @description The OAuth Grant/Client type supported by this client. Code Authorization Grant/Client type - Preferred client type where the Client ID and Secret are required to create tokens. Used where the secret can be secured. PKCE-Enabled Code Authorization grant type - Code grant type which requires PKCE challenge and verifier to create tokens. Used in public clients for increased security. Implicit grant type - Client ID only is required to create tokens. Used in browser and mobile apps where the secret can not be secured. SAML2-Bearer extension grant type - SAML2 assertion provider for user authentication at the token endpoint. Client Credential grant type - Used to created access tokens that are tied only to the client.
+       * @enum {string}
+       */
+      authorizedGrantType: 'CODE' | 'TOKEN' | 'SAML2-BEARER' | 'PASSWORD' | 'CLIENT-CREDENTIALS'
+      /** @description The scope requested by this client. Scopes only apply to clients not using the client_credential grant */
+      scope?: string[]
+      /**
+       * @description The state of the OAuth client. Active: The OAuth client can be used to create access tokens. This is the default state. Disabled: Access tokens created by the client are invalid and new ones cannot be created. Inactive: Access tokens cannot be created with this OAuth client and it will be deleted.
+       * @enum {string}
+       */
+      state?: 'active' | 'disabled' | 'inactive'
+      organization?: components['schemas']['NamedEntity']
+    }
+    Organization: {
+      /** @description The globally unique identifier for the object. */
+      id?: string
+      name?: string
+      /** @description The default language for this organization. Example: 'en' */
+      defaultLanguage?: string
+      /** @description The short name for the organization. This field is globally unique and cannot be changed. */
+      thirdPartyOrgName?: string
+      domain?: string
+      /** @description The current version of the organization. */
+      version: number
+      /**
+       * @description The current state. Examples are active, inactive, deleted.
+       * @enum {string}
+       */
+      state?: 'active' | 'inactive' | 'deleted'
+      /** @description The URI for this object */
+      selfUri?: string
+    }
+    Participant: {
+      /** @description A globally unique identifier for this conversation. */
+      id?: string
+      /**
+       * Format: date-time
+       * @description The timestamp when this participant joined the conversation in the provider clock. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      startTime?: string
+      /**
+       * Format: date-time
+       * @description The timestamp when this participant disconnected from the conversation in the provider clock. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      endTime?: string
+      /**
+       * Format: date-time
+       * @description The timestamp when this participant was connected to the conversation in the provider clock. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      connectedTime?: string
+      /** @description A human readable name identifying the participant. */
+      name?: string
+      /** @description If this participant represents a user, then this will be an URI that can be used to fetch the user. */
+      userUri?: string
+      /** @description If this participant represents a user, then this will be the globally unique identifier for the user. */
+      userId?: string
+      /** @description If this participant represents an external contact, then this will be the globally unique identifier for the external contact. */
+      externalContactId?: string
+      /** @description If this participant represents an external org, then this will be the globally unique identifier for the external org. */
+      externalOrganizationId?: string
+      /** @description If present, the queue id that the communication channel came in on. */
+      queueId?: string
+      /** @description If present, group of users the participant represents. */
+      groupId?: string
+      /** @description The team id that this participant is a member of when added to the conversation. */
+      teamId?: string
+      /** @description If present, the queue name that the communication channel came in on. */
+      queueName?: string
+      /** @description A well known string that specifies the purpose of this participant. */
+      purpose?: string
+      /** @description A well known string that specifies the type of this participant. */
+      participantType?: string
+      /** @description If this participant is part of a consult transfer, then this will be the participant id of the participant being transferred. */
+      consultParticipantId?: string
+      /** @description The address for the this participant. For a phone call this will be the ANI. */
+      address?: string
+      /** @description The address for the this participant. For a phone call this will be the ANI. */
+      ani?: string
+      /** @description The ani-based name for this participant. */
+      aniName?: string
+      /** @description The address for the this participant. For a phone call this will be the ANI. */
+      dnis?: string
+      /** @description An ISO 639 language code specifying the locale for this participant */
+      locale?: string
+      /** @description True iff this participant is required to enter wrapup for this conversation. */
+      wrapupRequired?: boolean
+      /**
+       * @description This field controls how the UI prompts the agent for a wrapup.
+       * @enum {string}
+       */
+      wrapupPrompt?: 'mandatory' | 'optional' | 'agentRequested' | 'timeout' | 'forcedTimeout'
+      /** @description List of roles this participant's media has had on the conversation, ie monitor, coach, etc. */
+      mediaRoles?: string[]
+      conversationRoutingData?: components['schemas']['ConversationRoutingData']
+      /** @description Additional participant attributes */
+      attributes?: {
+        [key: string]: string
+      }
+      messages?: components['schemas']['Message'][]
+    }
+    ParticipantAttributes: {
+      /** @description The map of attribute keys to values. */
+      attributes?: {
+        [key: string]: string
+      }
+    }
+    PermissionDetails: {
+      /**
+       * @description The type of permission requirement
+       * @enum {string}
+       */
+      type?:
+        | 'requiresCurrentUser'
+        | 'requiresPermissions'
+        | 'requiresDivisionPermissions'
+        | 'requiresAnyDivisionPermissions'
+        | 'requiresUserBeConversationParticipant'
+      /** @description List of required permissions */
+      permissions?: string[]
+      /** @description Whether the current user can subscribe, when division permissions are otherwise required */
+      allowsCurrentUser?: boolean
+      /** @description Whether or not this permission requirement is enforced */
+      enforced?: boolean
+    }
+    /** @description Shape left out of this subset (real name: PositionSettings). */
+    PositionSettings: {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: PushIntegration). */
+    PushIntegration: {
+      [key: string]: unknown
+    }
+    Reason: {
+      /**
+       * @description The reason code for the failed message receipt.
+       * @enum {string}
+       */
+      code?:
+        | 'MessageExpired'
+        | 'RateLimited'
+        | 'MessageNotAllowed'
+        | 'GeneralError'
+        | 'UnsupportedMessage'
+        | 'UnknownMessage'
+        | 'InvalidMessageStructure'
+        | 'InvalidDestination'
+        | 'ServerError'
+        | 'MediaTypeNotAllowed'
+        | 'InvalidMediaContentLength'
+        | 'RecipientOptedOut'
+        | 'DataFiltered'
+      /** @description Description of the reason for the failed message receipt. */
+      message: string
+    }
+    RecipientAdditionalIdentifier: {
+      /**
+       * @description Type of the Identifier
+       * @enum {string}
+       */
+      type: 'Deployment' | 'Subject' | 'Topic' | 'IngestionRule' | 'IngestionRuleVersion'
+      /** @description The Identifier value. */
+      value: string
+    }
+    /** @description Shape left out of this subset (real name: ResourcePermissionPolicy). */
+    ResourcePermissionPolicy: {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: Segment). */
+    Segment: {
+      [key: string]: unknown
+    }
+    SendAgentlessOutboundMessageRequest: {
+      /** @description The messaging address of the sender of the message. For an SMS messenger type, this must be a currently provisioned SMS phone number. For a WhatsApp messenger type use the provisioned WhatsApp integration’s ID */
+      fromAddress: string
+      /** @description The messaging address of the recipient of the message. For an SMS messenger type, the phone number address must be in E.164 format. E.g. +13175555555 or +34234234234. For WhatsApp messenger type, use a WhatsApp ID of a phone number. E.g for a E.164 formatted phone number `+13175555555`, a WhatsApp ID would be 13175555555 */
+      toAddress?: string
+      externalContactId?: string
+      /**
+       * @description The recipient messaging address messenger type.
+       * @enum {string}
+       */
+      toAddressMessengerType: 'sms' | 'whatsapp' | 'open'
+      /** @description The text of the message to send. This field is required in the case of SMS messenger type. Maximum character counts are: SMS - 765 characters, other channels - 2000 characters. */
+      textBody?: string
+      messagingTemplate?: components['schemas']['SendMessagingTemplateRequest']
+      /** @description Use an existing active conversation to send the agentless outbound message. Set this parameter to 'true' to use active conversation. Default value: false */
+      useExistingActiveConversation?: boolean
+    }
+    SendAgentlessOutboundMessageResponse: {
+      /** @description The globally unique identifier for the object. */
+      id?: string
+      /** @description The identifier of the conversation. */
+      conversationId?: string
+      /** @description The sender of the message. */
+      fromAddress?: string
+      /** @description The recipient of the message. */
+      toAddress?: string
+      /**
+       * @description Type of messenger.
+       * @enum {string}
+       */
+      messengerType?: 'sms' | 'whatsapp' | 'open'
+      /** @description Use an existing active conversation to send the agentless outbound message. Set this parameter to 'true' to use active conversation. Default value: false */
+      useExistingActiveConversation?: boolean
+      message?: components['schemas']['MessageData']
+      /**
+       * Format: date-time
+       * @description The time when the message was sent. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      timestamp?: string
+      user?: components['schemas']['AddressableEntityRef']
+      /** @description The URI for this object */
+      selfUri?: string
+    }
+    /** @description Shape left out of this subset (real name: SendMessagingTemplateRequest). */
+    SendMessagingTemplateRequest: {
+      [key: string]: unknown
+    }
+    ServerDate: {
+      /**
+       * Format: date-time
+       * @description Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      currentDate?: string
+    }
+    SettingDirection: {
+      /**
+       * @description Status for the Inbound Direction
+       * @enum {string}
+       */
+      inbound?: 'Enabled' | 'Disabled'
+      /**
+       * @description Status for the Outbound Direction
+       * @enum {string}
+       */
+      outbound?: 'Enabled' | 'Disabled'
+    }
+    SignedData: {
+      jwt?: string
+    }
+    StorySetting: {
+      mention?: components['schemas']['InboundOnlySetting']
+      reply?: components['schemas']['InboundOnlySetting']
+    }
+    /** @description Shape left out of this subset (real name: SupportCenterSettings). */
+    SupportCenterSettings: {
+      [key: string]: unknown
+    }
+    SupportedContent: {
+      /** @description A unique supported content Id. */
+      id: string
+      /** @description The name of the supported content profile */
+      name: string
+      /**
+       * Format: date-time
+       * @description Date this supported content profile was created. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateCreated?: string
+      /**
+       * Format: date-time
+       * @description Date this supported content profile was modified. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateModified?: string
+      createdBy?: components['schemas']['DomainEntityRef']
+      modifiedBy?: components['schemas']['DomainEntityRef']
+      /** @description Version number */
+      version?: number
+      mediaTypes?: components['schemas']['MediaTypes']
+      /** @description The URI for this object */
+      selfUri?: string
+    }
+    SupportedContentListing: {
+      entities?: components['schemas']['SupportedContent'][]
+      pageSize?: number
+      pageNumber?: number
+      total?: number
+      lastUri?: string
+      firstUri?: string
+      selfUri?: string
+      nextUri?: string
+      previousUri?: string
+      pageCount?: number
+    }
+    SupportedContentReference: {
+      /** @description The SupportedContent unique identifier associated with this integration or phone number */
+      id: string
+      /** @description The SupportedContent profile name */
+      name?: string
+      /** @description The SupportedContent profile URI */
+      selfUri?: string
+      mediaTypes?: components['schemas']['MediaTypes']
+    }
+    /** @description eventBody of v2.system.… topics. */
+    SystemMessageSystemMessage: {
+      channelId?: string
+      /** @enum {string} */
+      systemTopicType?: 'no_longer_subscribed' | 'subscription_changed' | 'token_revoked'
+      correlationId?: string
+      organizationId?: string
+      userId?: string
+      oauthClientId?: string
+      oauthClientOrgId?: string
+      /** @enum {string} */
+      reason?: 'another_channel_subscribed' | 'user_tokens_revoked'
+      message?: string
+      data?: {
+        [key: string]: unknown
+      }
+    }
+    TextMessageListing: {
+      entities?: components['schemas']['MessageData'][]
+    }
+    TokenInfo: {
+      organization?: components['schemas']['NamedEntity']
+      homeOrganization?: components['schemas']['NamedEntity']
+      /** @description The list of scopes authorized for the OAuth client */
+      authorizedScope?: string[]
+      clonedUser?: components['schemas']['TokenInfoClonedUser']
+      /**
+       * Format: date-time
+       * @description Date/Time when token is due to expire. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateTokenIdles?: string
+      OAuthClient?: components['schemas']['OrgOAuthClient']
+    }
+    TokenInfoClonedUser: {
+      /** @description User id of the original native user */
+      id?: string
+      organization?: components['schemas']['Entity']
+    }
+    /** @description Shape left out of this subset (real name: TransferResponse). */
+    TransferResponse: {
+      [key: string]: unknown
+    }
+    Trigger: {
+      /** @description The globally unique identifier for the object. */
+      id?: string
+      /** @description The name of the trigger */
+      name?: string
+      /** @description The topic that will cause the trigger to be invoked */
+      topicName?: string
+      target?: components['schemas']['TriggerTarget']
+      /** @description Version of this trigger */
+      version?: number
+      /** @description Whether or not the trigger is enabled */
+      enabled?: boolean
+      /** @description The configuration for when a trigger is considered to be a match for an event */
+      matchCriteria?: components['schemas']['MatchCriteria'][]
+      /** @description Optional length of time that events are meaningful after origination. Events older than this threshold may be dropped if the platform is delayed in processing events. Unset means events are valid indefinitely, otherwise must be set to at least 10 seconds. Only one of eventTTLSeconds or delayBySeconds can be set. */
+      eventTTLSeconds?: number
+      /** @description Optional delay invoking target after trigger fires. Must be in the range of 60 to 900 seconds. Only one of eventTTLSeconds or delayBySeconds can be set. */
+      delayBySeconds?: number
+      /** @description Description of the trigger. Can be up to 512 characters in length. */
+      description?: string
+      /** @description The URI for this object */
+      selfUri?: string
+    }
+    TriggerEntityListing: {
+      entities?: components['schemas']['Trigger'][]
+      nextUri?: string
+      selfUri?: string
+      previousUri?: string
+    }
+    TriggerTarget: {
+      /**
+       * @description The entity type to target
+       * @enum {string}
+       */
+      type?: 'Workflow'
+      /** @description The ID of the entity to target */
+      id?: string
+      workflowTargetSettings?: components['schemas']['WorkflowTargetSettings']
+    }
+    TypingSetting: {
+      on?: components['schemas']['SettingDirection']
+    }
+    UploadMediaRequest: {
+      /** @description Name of the media file to upload. It must not start with a dot and not end with a forward slash. Whitespace and the following characters are not allowed: \\{^}%`]\">[~<#| */
+      fileName: string
+      /** @description The length of the file to upload in bytes */
+      contentLengthBytes: number
+      /** @description Content MD5 of the file to upload */
+      contentMd5?: string
+    }
+    UrlResponse: {
+      url?: string
+    }
+    User: {
+      /** @description The globally unique identifier for the object. */
+      id?: string
+      name?: string
+      division?: components['schemas']['Division']
+      department?: string
+      email?: string
+      /**
+       * @description The current state for this user.
+       * @enum {string}
+       */
+      state?: 'active' | 'inactive' | 'deleted'
+      title?: string
+      username?: string
+      /** @description Required when updating a user, this value should be the current version of the user.  The current version can be obtained with a GET on the user before doing a PATCH. */
+      version: number
+      /** @description The URI for this object */
+      selfUri?: string
+    }
+    UserAuthorization: {
+      roles?: components['schemas']['DomainRole'][]
+      /** @description A collection of the roles the user is not using */
+      unusedRoles?: components['schemas']['DomainRole'][]
+      /** @description A collection of the permissions granted by all assigned roles */
+      permissions?: string[]
+      /** @description The policies configured for assigned permissions. */
+      permissionPolicies?: components['schemas']['ResourcePermissionPolicy'][]
+    }
+    UserMe: {
+      /** @description The globally unique identifier for the object. */
+      id?: string
+      name?: string
+      division?: components['schemas']['Division']
+      department?: string
+      email?: string
+      /**
+       * @description The current state for this user.
+       * @enum {string}
+       */
+      state?: 'active' | 'inactive' | 'deleted'
+      title?: string
+      username?: string
+      /** @description Required when updating a user, this value should be the current version of the user.  The current version can be obtained with a GET on the user before doing a PATCH. */
+      version: number
+      authorization?: components['schemas']['UserAuthorization']
+      /** @description preferred language by the user */
+      languagePreference?: string
+      date?: components['schemas']['ServerDate']
+      organization?: components['schemas']['Organization']
+      token?: components['schemas']['TokenInfo']
+      /** @description The URI for this object */
+      selfUri?: string
+    }
+    /** @description Shape left out of this subset (real name: VideoSettings). */
+    VideoSettings: {
+      [key: string]: unknown
+    }
+    WebDeployment: {
+      /** @description The deployment ID */
+      id?: string
+      /** @description The deployment name */
+      name: string
+      /** @description The description of the config */
+      description?: string
+      /** @description Property indicates whether all domains are allowed or not. allowedDomains must be empty when this is set as true. */
+      allowAllDomains?: boolean
+      /** @description The list of domains that are approved to use this deployment; the list will be added to CORS headers for ease of web use. */
+      allowedDomains?: string[]
+      supportedContent?: components['schemas']['SupportedContentReference']
+      /** @description Javascript snippet used to load the config */
+      snippet?: string
+      /**
+       * Format: date-time
+       * @description The date the deployment was created. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateCreated?: string
+      /**
+       * Format: date-time
+       * @description The date the deployment was most recently modified. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateModified?: string
+      flow?: components['schemas']['WebDeploymentFlowEntityRef']
+      /**
+       * @description The current status of the deployment
+       * @enum {string}
+       */
+      status?: 'Pending' | 'Active' | 'Inactive' | 'Error' | 'Deleting'
+      configuration: components['schemas']['WebDeploymentConfigurationVersionEntityRef']
+      /** @description The URI for this object */
+      selfUri?: string
+    }
+    WebDeploymentConfigurationVersion: {
+      /** @description The configuration version ID */
+      id?: string
+      /** @description The configuration version name */
+      name: string
+      /** @description The version of the configuration */
+      version?: string
+      headlessMode?: components['schemas']['WebDeploymentHeadlessMode']
+      /** @description The description of the configuration */
+      description?: string
+      /** @description A list of languages supported on the configuration required if the messenger is enabled */
+      languages?: string[]
+      /** @description The default language to use for the configuration required if the messenger is enabled */
+      defaultLanguage?: string
+      messenger?: components['schemas']['MessengerSettings']
+      journeyEvents?: components['schemas']['JourneyEventsSettings']
+      authenticationSettings?: components['schemas']['AuthenticationSettings']
+      /**
+       * Format: date-time
+       * @description The date the configuration version was created. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateCreated?: string
+      /**
+       * Format: date-time
+       * @description The date the configuration version was most recently modified. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateModified?: string
+      /**
+       * Format: date-time
+       * @description The date the configuration version was most recently published. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      datePublished?: string
+      /**
+       * @description The current status of the configuration version
+       * @enum {string}
+       */
+      status?: 'Pending' | 'Active' | 'Inactive' | 'Error' | 'Deleting'
+      /** @description The URI for this object */
+      selfUri?: string
+    }
+    WebDeploymentConfigurationVersionEntityRef: {
+      /** @description The configuration version ID */
+      id: string
+      /** @description The configuration version name */
+      name?: string
+      selfUri?: string
+      /** @description The version of the configuration */
+      version: string
+    }
+    WebDeploymentConfigurationVersionResponse: {
+      /** @description The configuration version ID */
+      id?: string
+      /** @description The configuration version name */
+      name: string
+      /** @description The version of the configuration */
+      version?: string
+      headlessMode?: components['schemas']['WebDeploymentHeadlessMode']
+      /** @description The description of the configuration */
+      description?: string
+      /** @description A list of languages supported on the configuration required if the messenger is enabled */
+      languages?: string[]
+      /** @description The default language to use for the configuration required if the messenger is enabled */
+      defaultLanguage?: string
+      /** @description The localization settings for homescreen app */
+      customI18nLabels?: components['schemas']['CustomI18nLabels'][]
+      messenger?: components['schemas']['MessengerSettings']
+      position?: components['schemas']['PositionSettings']
+      supportCenter?: components['schemas']['SupportCenterSettings']
+      cobrowse?: components['schemas']['CobrowseSettings']
+      journeyEvents?: components['schemas']['JourneyEventsSettings']
+      authenticationSettings?: components['schemas']['AuthenticationSettings']
+      video?: components['schemas']['VideoSettings']
+      /**
+       * Format: date-time
+       * @description The date the configuration version was created. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateCreated?: string
+      /**
+       * Format: date-time
+       * @description The date the configuration version was most recently modified. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateModified?: string
+      /**
+       * Format: date-time
+       * @description The date the configuration version was most recently published. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      datePublished?: string
+      lastModifiedUser?: components['schemas']['AddressableEntityRef']
+      createdUser?: components['schemas']['AddressableEntityRef']
+      publishedUser?: components['schemas']['AddressableEntityRef']
+      /**
+       * @description The current status of the configuration version
+       * @enum {string}
+       */
+      status?: 'Pending' | 'Active' | 'Inactive' | 'Error' | 'Deleting'
+      /** @description The URI for this object */
+      selfUri?: string
+    }
+    WebDeploymentFlowEntityRef: {
+      /** @description The Flow ID */
+      id: string
+      /** @description The Flow name */
+      name?: string
+      selfUri?: string
+      /** @description The flow description for the webdeployment */
+      flowDescription?: string
+      publishVersion?: components['schemas']['FlowVersion']
+    }
+    WebDeploymentHeadlessMode: {
+      /** @description Whether or not Headless Mode is enabled */
+      enabled?: boolean
+    }
+    WebDeploymentsAuthorizationResponse: {
+      /** @description Refresh token used to issue a new JWT. */
+      refreshToken?: string
+      jwt?: string
+    }
+    WebDeploymentsJourneyContext: {
+      journeyAction?: components['schemas']['JourneyAction']
+      customer?: components['schemas']['JourneyCustomer']
+      customerSession?: components['schemas']['JourneyCustomerSession']
+    }
+    WebDeploymentsOAuthExchangeRequest: {
+      /** @description The WebDeployment ID */
+      deploymentId: string
+      journeyContext?: components['schemas']['WebDeploymentsJourneyContext']
+      oauth?: components['schemas']['WebDeploymentsOAuthRequestParameters']
+    }
+    WebDeploymentsOAuthRequestParameters: {
+      /** @description The authorization code to be sent to the authentication server during the token request.  Refer to https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest */
+      code?: string
+      /** @description The implicit id_token to be sent to the authentication server during the token request.  Refer to https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest */
+      idToken?: string
+      /** @description Redirect URI sent in the \"Authentication Request\"Refer to https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest */
+      redirectUri: string
+      /** @description Required if provided in the \"Authentication Request\". Otherwise should be empty.String value used to associate a Client session with an ID Token, and to mitigate replay attacks. The value is passed through unmodified from the Authentication Request to the ID Token. Refer to https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest */
+      nonce?: string
+      /** @description Required if provided in the  \"Authentication Request\". Otherwise should be empty.Specifies the allowable elapsed time in seconds since the last time the End-User was actively authenticated.Refer to https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest */
+      maxAge?: number
+      /** @description Required if authorizing using Proof Key for Code Exchange (PKCE). Otherwise should be empty.Random URL-safe string with a minimum length of 43 characters generated at start of authorization flow to mitigate the threat of having the authorization code intercepted. Refer to https://datatracker.ietf.org/doc/html/rfc7636 */
+      codeVerifier?: string
+      /** @description Optional parameter. Set it if authorization server discovery metadata authorization_response_iss_parameter_supported is enabled. Refer to https://datatracker.ietf.org/doc/html/rfc9207 */
+      iss?: string
+    }
+    WebDeploymentsRefreshJWTRequest: {
+      /** @description Refresh token used to issue a new JWT. */
+      refreshToken: string
+      /** @description The WebDeployment ID */
+      deploymentId: string
+    }
+    WebMessagingAttachment: {
+      /** @description The globally unique identifier for the object. */
+      id?: string
+      /**
+       * @description The type of attachment this instance represents.
+       * @enum {string}
+       */
+      mediaType?: 'Image' | 'Video' | 'Audio' | 'File' | 'Link'
+      /** @description URL of the attachment. */
+      url?: string
+      /** @description Attachment mime type (https://www.iana.org/assignments/media-types/media-types.xhtml). */
+      mime?: string
+      /** @description Text associated with attachment such as an image caption. */
+      text?: string
+      /** @description Secure hash of the attachment content. */
+      sha256?: string
+      /** @description Suggested file name for attachment. */
+      filename?: string
+      /** @description The file size associated with the file */
+      fileSize?: number
+    }
+    WebMessagingButtonResponse: {
+      /** @description An ID assigned to the button response (Deprecated). */
+      id?: string
+      /**
+       * @description Describes the button that resulted in the Button Response.
+       * @enum {string}
+       */
+      type?: 'Button' | 'QuickReply' | 'DatePicker' | 'ListPicker'
+      /** @description The response text from the button click. */
+      text: string
+      /** @description The response payload associated with the clicked button. */
+      payload: string
+      /** @description Id of original structured message that this message responds to. */
+      originatingMessageId: string
+    }
+    WebMessagingChannel: {
+      from?: components['schemas']['WebMessagingRecipient']
+      to?: components['schemas']['WebMessagingRecipient']
+      /**
+       * Format: date-time
+       * @description When the message was processed by Genesys Cloud. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      time?: string
+      /** @description Unique provider ID of the message. */
+      messageId?: string
+    }
+    WebMessagingContent: {
+      /**
+       * @description Type of this content element. If contentType = \"Attachment\" only one item is allowed.
+       * @enum {string}
+       */
+      contentType?:
+        | 'Attachment'
+        | 'QuickReply'
+        | 'ButtonResponse'
+        | 'GenericTemplate'
+        | 'Card'
+        | 'Carousel'
+        | 'DatePicker'
+        | 'ListPicker'
+      attachment?: components['schemas']['WebMessagingAttachment']
+      quickReply?: components['schemas']['WebMessagingQuickReply']
+      buttonResponse?: components['schemas']['WebMessagingButtonResponse']
+      generic?: components['schemas']['WebMessagingGeneric']
+      card?: components['schemas']['ContentCard']
+      carousel?: components['schemas']['ContentCarousel']
+      datePicker?: components['schemas']['ContentDatePicker']
+      listPicker?: components['schemas']['ConversationContentListPicker']
+      form?: components['schemas']['ConversationContentForm']
+    }
+    WebMessagingEvent: {
+      /**
+       * @description Type of this event element
+       * @enum {string}
+       */
+      eventType: 'CoBrowse' | 'Presence' | 'Video'
+      coBrowse?: components['schemas']['WebMessagingEventCoBrowse']
+      presence?: components['schemas']['WebMessagingEventPresence']
+      video?: components['schemas']['WebMessagingEventVideo']
+    }
+    WebMessagingEventCoBrowse: {
+      /**
+       * @description Describes the type of Cobrowse event.
+       * @enum {string}
+       */
+      type: 'Offering' | 'OfferingExpired' | 'OfferingAccepted' | 'OfferingRejected'
+      /** @description The Cobrowse session ID. */
+      sessionId?: string
+      /** @description The Cobrowse session join token. */
+      sessionJoinToken?: string
+    }
+    WebMessagingEventPresence: {
+      /**
+       * @description Describes the type of Presence event.
+       * @enum {string}
+       */
+      type: 'Join' | 'Disconnect' | 'Clear' | 'SignIn' | 'SessionExpired'
+    }
+    WebMessagingEventVideo: {
+      /**
+       * @description Describes the type of Video event.
+       * @enum {string}
+       */
+      type: 'Offering' | 'OfferingExpired' | 'OfferingAccepted' | 'OfferingRejected'
+      /** @description The Video offering ID. */
+      offeringId?: string
+      /** @description The Video offering JWT token. */
+      jwt?: string
+    }
+    WebMessagingGeneric: {
+      /** @description Text to show in the title. */
+      title?: string
+      /** @description Text to show in the description. */
+      description?: string
+      /** @description URL of an image. */
+      image?: string
+      actions?: components['schemas']['ContentActions']
+      /** @description An array of component objects. */
+      components?: components['schemas']['ButtonComponent'][]
+    }
+    WebMessagingMessage: {
+      /** @description Unique ID of the message. This ID is generated by Messaging Platform. Message receipts will have the same ID as the message they reference. */
+      id?: string
+      channel?: components['schemas']['WebMessagingChannel']
+      /**
+       * @description Message type.
+       * @enum {string}
+       */
+      type?: 'Text' | 'Structured' | 'Receipt' | 'Event'
+      /** @description Message text. */
+      text?: string
+      /** @description List of content elements. */
+      content?: components['schemas']['WebMessagingContent'][]
+      /**
+       * @description Message receipt status, only used with type Receipt.
+       * @enum {string}
+       */
+      status?: 'Sent' | 'Delivered' | 'Read' | 'Failed' | 'Published' | 'Removed'
+      /** @description List of reasons for a message receipt that indicates the message has failed. Only used with Failed status. */
+      reasons?: components['schemas']['Reason'][]
+      /** @description List of event elements. */
+      events?: components['schemas']['WebMessagingEvent'][]
+      /**
+       * @description The direction of the message.  Direction is always from the perspective of the Genesys Cloud platform.  An Inbound message is one sent from a guest to the Genesys Cloud Platform.  An Outbound message is one sent from the Genesys Cloud Platform to a guest.
+       * @enum {string}
+       */
+      direction?: 'Inbound' | 'Outbound'
+      /**
+       * @description Specifies if this message was sent by a human agent or bot. The platform may use this to apply appropriate provider policies.
+       * @enum {string}
+       */
+      originatingEntity?: 'Human' | 'Bot'
+      /** @description Additional metadata about this message. */
+      metadata?: {
+        [key: string]: string
+      }
+    }
+    WebMessagingMessageEntityList: {
+      entities?: components['schemas']['WebMessagingMessage'][]
+      pageSize?: number
+      pageNumber?: number
+      total?: number
+      pageCount?: number
+    }
+    WebMessagingQuickReply: {
+      /** @description Text to show inside the quick reply. This is also used as the response text after clicking on the quick reply. */
+      text: string
+      /** @description Content of the payload included in the quick reply response. Could be an ID identifying the quick reply response. */
+      payload: string
+      /** @description URL of an image associated with the quick reply. */
+      image?: string
+      /**
+       * @description Specifies the type of action that is triggered upon clicking the quick reply.
+       * @enum {string}
+       */
+      action?: 'Message'
+    }
+    WebMessagingRecipient: {
+      /** @description First name of the recipient. */
+      firstName?: string
+      /** @description Last name of the recipient. */
+      lastName?: string
+      /** @description Nickname or display name of the recipient. */
+      nickname?: string
+      /** @description URL of an image that represents the recipient. */
+      image?: string
+      /** @description List of recipient additional identifiers */
+      additionalIds?: components['schemas']['RecipientAdditionalIdentifier'][]
+    }
+    WorkflowTargetSettings: {
+      /**
+       * @description The data format to use when invoking target.
+       * @enum {string}
+       */
+      dataFormat?: 'Json' | 'TopLevelPrimitives'
+    }
+    /** @description Shape left out of this subset (real name: Wrapup). */
+    Wrapup: {
+      [key: string]: unknown
+    }
+  }
+  responses: {
+    /** @description The request could not be understood (malformed, or a value that is not allowed). */
+    BadRequest: {
+      headers: {
+        'ININ-Correlation-Id'?: string
+        'inin-ratelimit-count'?: number
+        'inin-ratelimit-allowed'?: number
+        'inin-ratelimit-reset'?: number
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
+    /** @description No bearer token, or a bad or expired one. */
+    Unauthorized: {
+      headers: {
+        'ININ-Correlation-Id'?: string
+        'inin-ratelimit-count'?: number
+        'inin-ratelimit-allowed'?: number
+        'inin-ratelimit-reset'?: number
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
+    /** @description The token lacks the permission. */
+    Forbidden: {
+      headers: {
+        'ININ-Correlation-Id'?: string
+        'inin-ratelimit-count'?: number
+        'inin-ratelimit-allowed'?: number
+        'inin-ratelimit-reset'?: number
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
+    /** @description The resource was not found. */
+    NotFound: {
+      headers: {
+        'ININ-Correlation-Id'?: string
+        'inin-ratelimit-count'?: number
+        'inin-ratelimit-allowed'?: number
+        'inin-ratelimit-reset'?: number
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
+    /** @description The request is over the size limit. */
+    PayloadTooLarge: {
+      headers: {
+        'ININ-Correlation-Id'?: string
+        'inin-ratelimit-count'?: number
+        'inin-ratelimit-allowed'?: number
+        'inin-ratelimit-reset'?: number
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
+    /** @description Wrong Content-Type. */
+    UnsupportedMediaType: {
+      headers: {
+        'ININ-Correlation-Id'?: string
+        'inin-ratelimit-count'?: number
+        'inin-ratelimit-allowed'?: number
+        'inin-ratelimit-reset'?: number
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
+    /** @description Rate limit exceeded; see Retry-After. */
+    TooManyRequests: {
+      headers: {
+        'ININ-Correlation-Id'?: string
+        'inin-ratelimit-count'?: number
+        'inin-ratelimit-allowed'?: number
+        'inin-ratelimit-reset'?: number
+        /** @description Whole seconds */
+        'Retry-After'?: number
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
+    /** @description Unexpected server failure. */
+    InternalServerError: {
+      headers: {
+        'ININ-Correlation-Id'?: string
+        'inin-ratelimit-count'?: number
+        'inin-ratelimit-allowed'?: number
+        'inin-ratelimit-reset'?: number
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
+    /** @description Service unavailable. */
+    ServiceUnavailable: {
+      headers: {
+        'ININ-Correlation-Id'?: string
+        'inin-ratelimit-count'?: number
+        'inin-ratelimit-allowed'?: number
+        'inin-ratelimit-reset'?: number
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
+    /** @description The request timed out. */
+    GatewayTimeout: {
+      headers: {
+        'ININ-Correlation-Id'?: string
+        'inin-ratelimit-count'?: number
+        'inin-ratelimit-allowed'?: number
+        'inin-ratelimit-reset'?: number
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['ErrorBody']
+      }
+    }
+  }
+  parameters: never
+  requestBodies: never
+  headers: never
+  pathItems: never
 }
-export type $defs = Record<string, never>;
+export type $defs = Record<string, never>
 export interface operations {
-    getConversations: {
-        parameters: {
-            query?: {
-                /** @description Call or Chat communication filtering */
-                communicationType?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ConversationEntityListing"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    getConversation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description conversation ID */
-                conversationId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Conversation"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    getConversationsMessages: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MessageConversationEntityListing"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    getConversationsMessage: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description conversationId */
-                conversationId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MessageConversation"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    patchConversationsMessage: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description conversationId */
-                conversationId: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Conversation"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Conversation"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    getConversationsMessageMessage: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description conversationId */
-                conversationId: string;
-                /** @description messageId */
-                messageId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MessageData"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    postConversationsMessageMessagesBulk: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description conversationId */
-                conversationId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                "application/json": string[];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TextMessageListing"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    getConversationsMessageDetails: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description messageId */
-                messageId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MessageData"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    getConversationsMessageCommunicationMessagesMedia: {
-        parameters: {
-            query?: {
-                /** @description The status on which to filter the response. */
-                status?: "uploading" | "valid" | "invalid";
-                /** @description Page number */
-                pageNumber?: number;
-                /** @description Page size */
-                pageSize?: number;
-            };
-            header?: never;
-            path: {
-                /** @description conversationId */
-                conversationId: string;
-                /** @description communicationId */
-                communicationId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MessageMediaListing"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    postConversationsMessageCommunicationMessagesMedia: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description conversationId */
-                conversationId: string;
-                /** @description communicationId */
-                communicationId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MessageMediaData"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    getConversationsMessageCommunicationMessagesMediaMediaId: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description conversationId */
-                conversationId: string;
-                /** @description communicationId */
-                communicationId: string;
-                /** @description mediaId */
-                mediaId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MessageMediaData"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    postConversationsMessageCommunicationMessagesMediaUploads: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description conversationId */
-                conversationId: string;
-                /** @description communicationId */
-                communicationId: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["UploadMediaRequest"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MessageMediaUploadData"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    postConversationsMessageCommunicationMessages: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description conversationId */
-                conversationId: string;
-                /** @description communicationId */
-                communicationId: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["AdditionalMessage"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MessageData"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    postConversationsMessageCommunicationTyping: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description conversationId */
-                conversationId: string;
-                /** @description communicationId */
-                communicationId: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["MessageTypingEventRequest"];
-            };
-        };
-        responses: {
-            /** @description Success, no body */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    postConversationsMessagesAgentless: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SendAgentlessOutboundMessageRequest"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SendAgentlessOutboundMessageResponse"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    postConversationsMessageInboundOpenMessage: {
-        parameters: {
-            query?: {
-                /** @description Indicates whether or not to prefetch conversationId */
-                prefetchConversationId?: boolean;
-            };
-            header?: never;
-            path: {
-                /** @description integrationId */
-                integrationId: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["OpenInboundNormalizedMessage"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenMessageNormalizedMessage"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    postConversationsMessageInboundOpenEvent: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description integrationId */
-                integrationId: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["OpenInboundNormalizedEvent"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenEventNormalizedMessage"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    postConversationsMessageInboundOpenReceipt: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description integrationId */
-                integrationId: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["OpenInboundNormalizedReceipt"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenReceiptNormalizedMessage"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    patchConversationsMessageParticipantAttributes: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description conversationId */
-                conversationId: string;
-                /** @description participantId */
-                participantId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                "application/json": components["schemas"]["ParticipantAttributes"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ParticipantAttributes"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    patchConversationParticipantAttributes: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description conversation ID */
-                conversationId: string;
-                /** @description participant ID */
-                participantId: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ParticipantAttributes"];
-            };
-        };
-        responses: {
-            /** @description Success, no body */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    getConversationsMessagingSupportedcontent: {
-        parameters: {
-            query?: {
-                /** @description Page size */
-                pageSize?: number;
-                /** @description Page number */
-                pageNumber?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SupportedContentListing"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    postConversationsMessagingSupportedcontent: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SupportedContent"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SupportedContent"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    getConversationsMessagingSupportedcontentDefault: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SupportedContent"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    putConversationsMessagingSupportedcontentDefault: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SupportedContentReference"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SupportedContent"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    getConversationsMessagingSupportedcontentSupportedContentId: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Supported Content ID */
-                supportedContentId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SupportedContent"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    deleteConversationsMessagingSupportedcontentSupportedContentId: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Supported Content ID */
-                supportedContentId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success, no body */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    patchConversationsMessagingSupportedcontentSupportedContentId: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Supported Content ID */
-                supportedContentId: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SupportedContent"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SupportedContent"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    getConversationsMessagingSettings: {
-        parameters: {
-            query?: {
-                /** @description Page size */
-                pageSize?: number;
-                /** @description Page number */
-                pageNumber?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MessagingConfigListing"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    getConversationsMessagingSettingsDefault: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MessagingSetting"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    getConversationsMessagingSetting: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Message Setting ID */
-                messageSettingId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MessagingSetting"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    getConversationsMessagingIntegrationsOpen: {
-        parameters: {
-            query?: {
-                /** @description Page size */
-                pageSize?: number;
-                /** @description Page number */
-                pageNumber?: number;
-                /** @description Expand instructions for the return value. */
-                expand?: "supportedContent" | "messagingSetting" | "identityresolution";
-                /** @description Filter integrations returned based on the supported content ID */
-                "supportedContent.id"?: string;
-                /** @description Filter integrations returned based on the setting ID */
-                "messagingSetting.id"?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenIntegrationEntityListing"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    postConversationsMessagingIntegrationsOpen: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["OpenIntegrationRequest"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenIntegration"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    getConversationsMessagingIntegrationsOpenIntegrationId: {
-        parameters: {
-            query?: {
-                /** @description Expand instructions for the return value. */
-                expand?: "supportedContent" | "messagingSetting" | "identityresolution";
-            };
-            header?: never;
-            path: {
-                /** @description Integration ID */
-                integrationId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenIntegration"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    deleteConversationsMessagingIntegrationsOpenIntegrationId: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Integration ID */
-                integrationId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success, no body */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    patchConversationsMessagingIntegrationsOpenIntegrationId: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Integration ID */
-                integrationId: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["OpenIntegrationUpdateRequest"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenIntegration"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    getNotificationsChannels: {
-        parameters: {
-            query?: {
-                /** @description Show user's channels for this specific token or across all tokens for this user and app.  Channel Ids for other access tokens will not be shown, but will be presented to show their existence. */
-                includechannels?: "token" | "oauthclient";
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ChannelEntityListing"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    postNotificationsChannels: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Channel"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    headNotificationsChannel: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Channel ID */
-                channelId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success, no body */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    getNotificationsChannelSubscriptions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Channel ID */
-                channelId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ChannelTopicEntityListing"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    putNotificationsChannelSubscriptions: {
-        parameters: {
-            query?: {
-                /** @description Optionally prevent throwing of errors for failed permissions checks. */
-                ignoreErrors?: boolean;
-            };
-            header?: never;
-            path: {
-                /** @description Channel ID */
-                channelId: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ChannelTopic"][];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ChannelTopicEntityListing"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    postNotificationsChannelSubscriptions: {
-        parameters: {
-            query?: {
-                /** @description Optionally prevent throwing of errors for failed permissions checks. */
-                ignoreErrors?: boolean;
-            };
-            header?: never;
-            path: {
-                /** @description Channel ID */
-                channelId: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ChannelTopic"][];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ChannelTopicEntityListing"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    deleteNotificationsChannelSubscriptions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Channel ID */
-                channelId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success, no body */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    getNotificationsAvailabletopics: {
-        parameters: {
-            query?: {
-                /** @description Which fields, if any, to expand */
-                expand?: ("description" | "enforced" | "schema" | "visibility" | "transports" | "publicApiTemplateUriPaths" | "requiresPermissions" | "permissionDetails" | "topicParameters")[];
-                /** @description Whether or not to include Preview topics */
-                includePreview?: boolean;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AvailableTopicEntityListing"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    getUsersMe: {
-        parameters: {
-            query?: {
-                /** @description Which fields, if any, to expand. */
-                expand?: ("routingStatus" | "presence" | "integrationPresence" | "conversationSummary" | "outOfOffice" | "geolocation" | "station" | "authorization" | "lasttokenissued" | "authorization.unusedRoles" | "team" | "workPlanBidRanks" | "externalContactsSettings" | "groups" | "customAttributes" | "profileSkills" | "certifications" | "locations" | "skills" | "languages" | "languagePreference" | "employerInfo" | "biography" | "dateLastLogin" | "dateWelcomeSent" | "date" | "geolocationsettings" | "organization" | "presencedefinitions" | "divisionedpresencedefinitions" | "locationdefinitions" | "orgauthorization" | "orgproducts" | "favorites" | "superiors" | "directreports" | "adjacents" | "routingskills" | "routinglanguages" | "fieldconfigs" | "token" | "trustors" | "logCapture" | "autoanswersettings")[];
-                /** @description Get your presence for a given integration. This parameter will only be used when presence is provided as an expand. */
-                integrationPresenceSource?: "MicrosoftTeams" | "ZoomPhone" | "EightByEight" | "RingCentral";
-                /** @description Gets custom user attribute values for given schemas set for user. This parameter will only be used when customAttributes is provided as an expand. The maximum number of schemaIds that can be requested is 100 */
-                userCustomAttributeSchemaIds?: string[];
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["UserMe"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    getTokensMe: {
-        parameters: {
-            query?: {
-                /** @description preserveIdleTTL indicates whether the idle token timeout should be reset or preserved. If preserveIdleTTL is true, then TTL value is not reset. If unset or false, the value is reset. */
-                preserveIdleTTL?: boolean;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TokenInfo"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    deleteTokensMe: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success, no body */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    headTokensMe: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success, no body */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    getDownload: {
-        parameters: {
-            query?: {
-                /** @description contentDisposition */
-                contentDisposition?: string;
-                /** @description issueRedirect */
-                issueRedirect?: boolean;
-                /** @description redirectToAuth */
-                redirectToAuth?: boolean;
-            };
-            header?: never;
-            path: {
-                /** @description Download ID */
-                downloadId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["UrlResponse"];
-                };
-            };
-            /** @description Redirect to the signed URL (when issueRedirect is true, the default) */
-            302: {
-                headers: {
-                    Location?: string;
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    getWebmessagingMessages: {
-        parameters: {
-            query?: {
-                /** @description Page size */
-                pageSize?: number;
-                /** @description Page number */
-                pageNumber?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["WebMessagingMessageEntityList"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    getWebdeploymentsDeployments: {
-        parameters: {
-            query?: {
-                /** @description Number of entities to return. Defaults to 300. */
-                pageSize?: string;
-                /** @description The cursor that points to the start of the set of entities that has been returned. */
-                before?: string;
-                /** @description The cursor that points to the end of the set of entities that has been returned. */
-                after?: string;
-                /** @description The specified entity attributes will be filled. Comma separated values expected. */
-                expand?: ("Configuration" | "SupportedContent" | "identityresolution")[];
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ExpandableWebDeploymentEntityListing"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    getWebdeploymentsDeployment: {
-        parameters: {
-            query?: {
-                /** @description The specified entity attributes will be filled. Comma separated values expected. */
-                expand?: ("supportedContent" | "flowDetails")[];
-            };
-            header?: never;
-            path: {
-                /** @description The deployment ID */
-                deploymentId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["WebDeployment"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    getWebdeploymentsConfigurationVersion: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The configuration version ID */
-                configurationId: string;
-                /** @description The version of the configuration to get */
-                versionId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["WebDeploymentConfigurationVersion"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    postWebdeploymentsTokenOauthcodegrantjwtexchange: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["WebDeploymentsOAuthExchangeRequest"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["WebDeploymentsAuthorizationResponse"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    postWebdeploymentsTokenRefresh: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                "application/json": components["schemas"]["WebDeploymentsRefreshJWTRequest"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SignedData"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    deleteWebdeploymentsTokenRevoke: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The Customer's journey sessionId. */
-                "X-Journey-Session-Id"?: string;
-                /** @description The Customer's journey session type. */
-                "X-Journey-Session-Type"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success, no body */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    getProcessautomationTriggers: {
-        parameters: {
-            query?: {
-                /** @description The cursor that points to the start of the set of entities that has been returned. */
-                before?: string;
-                /** @description The cursor that points to the end of the set of entities that has been returned. */
-                after?: string;
-                /** @description Number of entities to return. Maximum of 200. */
-                pageSize?: string;
-                /** @description Topic name(s). Separated by commas */
-                topicName?: string;
-                /** @description Boolean indicating desired enabled state of triggers */
-                enabled?: boolean;
-                /** @description Boolean to filter based on delayBySeconds being set in triggers. Default returns all, true returns only those with delayBySeconds set, false returns those without delayBySeconds set. */
-                hasDelayBy?: boolean;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TriggerEntityListing"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    postProcessautomationTriggers: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CreateTriggerRequest"];
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Trigger"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalServerError"];
-            503: components["responses"]["ServiceUnavailable"];
-            504: components["responses"]["GatewayTimeout"];
-        };
-    };
-    postOAuthToken: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/x-www-form-urlencoded": {
-                    /** @enum {string} */
-                    grant_type: "client_credentials" | "authorization_code" | "refresh_token" | "urn:ietf:params:oauth:grant-type:saml2-bearer";
-                    code?: string;
-                    redirect_uri?: string;
-                    code_verifier?: string;
-                    client_id?: string;
-                    refresh_token?: string;
-                };
-            };
-        };
-        responses: {
-            /** @description Token */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OAuthTokenResponse"];
-                };
-            };
-            /** @description OAuth error */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OAuthTokenError"];
-                };
-            };
-            /** @description OAuth error */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OAuthTokenError"];
-                };
-            };
-        };
-    };
-    getDeploymentConfig: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                deploymentId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DeploymentConfig"];
-                };
-            };
-            /** @description Unknown deployment */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
-    getDeploymentDomains: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                deploymentId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DeploymentDomains"];
-                };
-            };
-            /** @description Unknown deployment */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
+  getConversations: {
+    parameters: {
+      query?: {
+        /** @description Call or Chat communication filtering */
+        communicationType?: string
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['ConversationEntityListing']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getConversation: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description conversation ID */
+        conversationId: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Conversation']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getConversationsMessages: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['MessageConversationEntityListing']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getConversationsMessage: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description conversationId */
+        conversationId: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['MessageConversation']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  patchConversationsMessage: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description conversationId */
+        conversationId: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['Conversation']
+      }
+    }
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Conversation']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getConversationsMessageMessage: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description conversationId */
+        conversationId: string
+        /** @description messageId */
+        messageId: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['MessageData']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  postConversationsMessageMessagesBulk: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description conversationId */
+        conversationId: string
+      }
+      cookie?: never
+    }
+    requestBody?: {
+      content: {
+        'application/json': string[]
+      }
+    }
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['TextMessageListing']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getConversationsMessageDetails: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description messageId */
+        messageId: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['MessageData']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getConversationsMessageCommunicationMessagesMedia: {
+    parameters: {
+      query?: {
+        /** @description The status on which to filter the response. */
+        status?: 'uploading' | 'valid' | 'invalid'
+        /** @description Page number */
+        pageNumber?: number
+        /** @description Page size */
+        pageSize?: number
+      }
+      header?: never
+      path: {
+        /** @description conversationId */
+        conversationId: string
+        /** @description communicationId */
+        communicationId: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['MessageMediaListing']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  postConversationsMessageCommunicationMessagesMedia: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description conversationId */
+        conversationId: string
+        /** @description communicationId */
+        communicationId: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      202: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['MessageMediaData']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getConversationsMessageCommunicationMessagesMediaMediaId: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description conversationId */
+        conversationId: string
+        /** @description communicationId */
+        communicationId: string
+        /** @description mediaId */
+        mediaId: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['MessageMediaData']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  postConversationsMessageCommunicationMessagesMediaUploads: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description conversationId */
+        conversationId: string
+        /** @description communicationId */
+        communicationId: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['UploadMediaRequest']
+      }
+    }
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['MessageMediaUploadData']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  postConversationsMessageCommunicationMessages: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description conversationId */
+        conversationId: string
+        /** @description communicationId */
+        communicationId: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['AdditionalMessage']
+      }
+    }
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['MessageData']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  postConversationsMessageCommunicationTyping: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description conversationId */
+        conversationId: string
+        /** @description communicationId */
+        communicationId: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['MessageTypingEventRequest']
+      }
+    }
+    responses: {
+      /** @description Success, no body */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  postConversationsMessagesAgentless: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['SendAgentlessOutboundMessageRequest']
+      }
+    }
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['SendAgentlessOutboundMessageResponse']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  postConversationsMessageInboundOpenMessage: {
+    parameters: {
+      query?: {
+        /** @description Indicates whether or not to prefetch conversationId */
+        prefetchConversationId?: boolean
+      }
+      header?: never
+      path: {
+        /** @description integrationId */
+        integrationId: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['OpenInboundNormalizedMessage']
+      }
+    }
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['OpenMessageNormalizedMessage']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  postConversationsMessageInboundOpenEvent: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description integrationId */
+        integrationId: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['OpenInboundNormalizedEvent']
+      }
+    }
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['OpenEventNormalizedMessage']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  postConversationsMessageInboundOpenReceipt: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description integrationId */
+        integrationId: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['OpenInboundNormalizedReceipt']
+      }
+    }
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['OpenReceiptNormalizedMessage']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  patchConversationsMessageParticipantAttributes: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description conversationId */
+        conversationId: string
+        /** @description participantId */
+        participantId: string
+      }
+      cookie?: never
+    }
+    requestBody?: {
+      content: {
+        'application/json': components['schemas']['ParticipantAttributes']
+      }
+    }
+    responses: {
+      /** @description Success */
+      202: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['ParticipantAttributes']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  patchConversationParticipantAttributes: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description conversation ID */
+        conversationId: string
+        /** @description participant ID */
+        participantId: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['ParticipantAttributes']
+      }
+    }
+    responses: {
+      /** @description Success, no body */
+      202: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getConversationsMessagingSupportedcontent: {
+    parameters: {
+      query?: {
+        /** @description Page size */
+        pageSize?: number
+        /** @description Page number */
+        pageNumber?: number
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['SupportedContentListing']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  postConversationsMessagingSupportedcontent: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['SupportedContent']
+      }
+    }
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['SupportedContent']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getConversationsMessagingSupportedcontentDefault: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['SupportedContent']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  putConversationsMessagingSupportedcontentDefault: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['SupportedContentReference']
+      }
+    }
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['SupportedContent']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getConversationsMessagingSupportedcontentSupportedContentId: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description Supported Content ID */
+        supportedContentId: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['SupportedContent']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  deleteConversationsMessagingSupportedcontentSupportedContentId: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description Supported Content ID */
+        supportedContentId: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success, no body */
+      204: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  patchConversationsMessagingSupportedcontentSupportedContentId: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description Supported Content ID */
+        supportedContentId: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['SupportedContent']
+      }
+    }
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['SupportedContent']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getConversationsMessagingSettings: {
+    parameters: {
+      query?: {
+        /** @description Page size */
+        pageSize?: number
+        /** @description Page number */
+        pageNumber?: number
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['MessagingConfigListing']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getConversationsMessagingSettingsDefault: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['MessagingSetting']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getConversationsMessagingSetting: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description Message Setting ID */
+        messageSettingId: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['MessagingSetting']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getConversationsMessagingIntegrationsOpen: {
+    parameters: {
+      query?: {
+        /** @description Page size */
+        pageSize?: number
+        /** @description Page number */
+        pageNumber?: number
+        /** @description Expand instructions for the return value. */
+        expand?: 'supportedContent' | 'messagingSetting' | 'identityresolution'
+        /** @description Filter integrations returned based on the supported content ID */
+        'supportedContent.id'?: string
+        /** @description Filter integrations returned based on the setting ID */
+        'messagingSetting.id'?: string
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['OpenIntegrationEntityListing']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  postConversationsMessagingIntegrationsOpen: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['OpenIntegrationRequest']
+      }
+    }
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['OpenIntegration']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getConversationsMessagingIntegrationsOpenIntegrationId: {
+    parameters: {
+      query?: {
+        /** @description Expand instructions for the return value. */
+        expand?: 'supportedContent' | 'messagingSetting' | 'identityresolution'
+      }
+      header?: never
+      path: {
+        /** @description Integration ID */
+        integrationId: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['OpenIntegration']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  deleteConversationsMessagingIntegrationsOpenIntegrationId: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description Integration ID */
+        integrationId: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success, no body */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  patchConversationsMessagingIntegrationsOpenIntegrationId: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description Integration ID */
+        integrationId: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['OpenIntegrationUpdateRequest']
+      }
+    }
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['OpenIntegration']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getNotificationsChannels: {
+    parameters: {
+      query?: {
+        /** @description Show user's channels for this specific token or across all tokens for this user and app.  Channel Ids for other access tokens will not be shown, but will be presented to show their existence. */
+        includechannels?: 'token' | 'oauthclient'
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['ChannelEntityListing']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  postNotificationsChannels: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Channel']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  headNotificationsChannel: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description Channel ID */
+        channelId: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success, no body */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getNotificationsChannelSubscriptions: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description Channel ID */
+        channelId: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['ChannelTopicEntityListing']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  putNotificationsChannelSubscriptions: {
+    parameters: {
+      query?: {
+        /** @description Optionally prevent throwing of errors for failed permissions checks. */
+        ignoreErrors?: boolean
+      }
+      header?: never
+      path: {
+        /** @description Channel ID */
+        channelId: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['ChannelTopic'][]
+      }
+    }
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['ChannelTopicEntityListing']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  postNotificationsChannelSubscriptions: {
+    parameters: {
+      query?: {
+        /** @description Optionally prevent throwing of errors for failed permissions checks. */
+        ignoreErrors?: boolean
+      }
+      header?: never
+      path: {
+        /** @description Channel ID */
+        channelId: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['ChannelTopic'][]
+      }
+    }
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['ChannelTopicEntityListing']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  deleteNotificationsChannelSubscriptions: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description Channel ID */
+        channelId: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success, no body */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getNotificationsAvailabletopics: {
+    parameters: {
+      query?: {
+        /** @description Which fields, if any, to expand */
+        expand?: (
+          | 'description'
+          | 'enforced'
+          | 'schema'
+          | 'visibility'
+          | 'transports'
+          | 'publicApiTemplateUriPaths'
+          | 'requiresPermissions'
+          | 'permissionDetails'
+          | 'topicParameters'
+        )[]
+        /** @description Whether or not to include Preview topics */
+        includePreview?: boolean
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['AvailableTopicEntityListing']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getUsersMe: {
+    parameters: {
+      query?: {
+        /** @description Which fields, if any, to expand. */
+        expand?: (
+          | 'routingStatus'
+          | 'presence'
+          | 'integrationPresence'
+          | 'conversationSummary'
+          | 'outOfOffice'
+          | 'geolocation'
+          | 'station'
+          | 'authorization'
+          | 'lasttokenissued'
+          | 'authorization.unusedRoles'
+          | 'team'
+          | 'workPlanBidRanks'
+          | 'externalContactsSettings'
+          | 'groups'
+          | 'customAttributes'
+          | 'profileSkills'
+          | 'certifications'
+          | 'locations'
+          | 'skills'
+          | 'languages'
+          | 'languagePreference'
+          | 'employerInfo'
+          | 'biography'
+          | 'dateLastLogin'
+          | 'dateWelcomeSent'
+          | 'date'
+          | 'geolocationsettings'
+          | 'organization'
+          | 'presencedefinitions'
+          | 'divisionedpresencedefinitions'
+          | 'locationdefinitions'
+          | 'orgauthorization'
+          | 'orgproducts'
+          | 'favorites'
+          | 'superiors'
+          | 'directreports'
+          | 'adjacents'
+          | 'routingskills'
+          | 'routinglanguages'
+          | 'fieldconfigs'
+          | 'token'
+          | 'trustors'
+          | 'logCapture'
+          | 'autoanswersettings'
+        )[]
+        /** @description Get your presence for a given integration. This parameter will only be used when presence is provided as an expand. */
+        integrationPresenceSource?: 'MicrosoftTeams' | 'ZoomPhone' | 'EightByEight' | 'RingCentral'
+        /** @description Gets custom user attribute values for given schemas set for user. This parameter will only be used when customAttributes is provided as an expand. The maximum number of schemaIds that can be requested is 100 */
+        userCustomAttributeSchemaIds?: string[]
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['UserMe']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getTokensMe: {
+    parameters: {
+      query?: {
+        /** @description preserveIdleTTL indicates whether the idle token timeout should be reset or preserved. If preserveIdleTTL is true, then TTL value is not reset. If unset or false, the value is reset. */
+        preserveIdleTTL?: boolean
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['TokenInfo']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  deleteTokensMe: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success, no body */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  headTokensMe: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success, no body */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getDownload: {
+    parameters: {
+      query?: {
+        /** @description contentDisposition */
+        contentDisposition?: string
+        /** @description issueRedirect */
+        issueRedirect?: boolean
+        /** @description redirectToAuth */
+        redirectToAuth?: boolean
+      }
+      header?: never
+      path: {
+        /** @description Download ID */
+        downloadId: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['UrlResponse']
+        }
+      }
+      /** @description Redirect to the signed URL (when issueRedirect is true, the default) */
+      302: {
+        headers: {
+          Location?: string
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getWebmessagingMessages: {
+    parameters: {
+      query?: {
+        /** @description Page size */
+        pageSize?: number
+        /** @description Page number */
+        pageNumber?: number
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['WebMessagingMessageEntityList']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getWebdeploymentsDeployments: {
+    parameters: {
+      query?: {
+        /** @description Number of entities to return. Defaults to 300. */
+        pageSize?: string
+        /** @description The cursor that points to the start of the set of entities that has been returned. */
+        before?: string
+        /** @description The cursor that points to the end of the set of entities that has been returned. */
+        after?: string
+        /** @description The specified entity attributes will be filled. Comma separated values expected. */
+        expand?: ('Configuration' | 'SupportedContent' | 'identityresolution')[]
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['ExpandableWebDeploymentEntityListing']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getWebdeploymentsDeployment: {
+    parameters: {
+      query?: {
+        /** @description The specified entity attributes will be filled. Comma separated values expected. */
+        expand?: ('supportedContent' | 'flowDetails')[]
+      }
+      header?: never
+      path: {
+        /** @description The deployment ID */
+        deploymentId: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['WebDeployment']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getWebdeploymentsConfigurationVersion: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description The configuration version ID */
+        configurationId: string
+        /** @description The version of the configuration to get */
+        versionId: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['WebDeploymentConfigurationVersion']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  postWebdeploymentsTokenOauthcodegrantjwtexchange: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['WebDeploymentsOAuthExchangeRequest']
+      }
+    }
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['WebDeploymentsAuthorizationResponse']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  postWebdeploymentsTokenRefresh: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: {
+      content: {
+        'application/json': components['schemas']['WebDeploymentsRefreshJWTRequest']
+      }
+    }
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['SignedData']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  deleteWebdeploymentsTokenRevoke: {
+    parameters: {
+      query?: never
+      header?: {
+        /** @description The Customer's journey sessionId. */
+        'X-Journey-Session-Id'?: string
+        /** @description The Customer's journey session type. */
+        'X-Journey-Session-Type'?: string
+      }
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success, no body */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getProcessautomationTriggers: {
+    parameters: {
+      query?: {
+        /** @description The cursor that points to the start of the set of entities that has been returned. */
+        before?: string
+        /** @description The cursor that points to the end of the set of entities that has been returned. */
+        after?: string
+        /** @description Number of entities to return. Maximum of 200. */
+        pageSize?: string
+        /** @description Topic name(s). Separated by commas */
+        topicName?: string
+        /** @description Boolean indicating desired enabled state of triggers */
+        enabled?: boolean
+        /** @description Boolean to filter based on delayBySeconds being set in triggers. Default returns all, true returns only those with delayBySeconds set, false returns those without delayBySeconds set. */
+        hasDelayBy?: boolean
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['TriggerEntityListing']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  postProcessautomationTriggers: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['CreateTriggerRequest']
+      }
+    }
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Trigger']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  postOAuthToken: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/x-www-form-urlencoded': {
+          /** @enum {string} */
+          grant_type:
+            | 'client_credentials'
+            | 'authorization_code'
+            | 'refresh_token'
+            | 'urn:ietf:params:oauth:grant-type:saml2-bearer'
+          code?: string
+          redirect_uri?: string
+          code_verifier?: string
+          client_id?: string
+          refresh_token?: string
+        }
+      }
+    }
+    responses: {
+      /** @description Token */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['OAuthTokenResponse']
+        }
+      }
+      /** @description OAuth error */
+      400: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['OAuthTokenError']
+        }
+      }
+      /** @description OAuth error */
+      401: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['OAuthTokenError']
+        }
+      }
+    }
+  }
+  getDeploymentConfig: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        deploymentId: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['DeploymentConfig']
+        }
+      }
+      /** @description Unknown deployment */
+      403: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+    }
+  }
+  getDeploymentDomains: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        deploymentId: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['DeploymentDomains']
+        }
+      }
+      /** @description Unknown deployment */
+      403: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+    }
+  }
 }

@@ -1,8 +1,8 @@
-// Bundles src/ and emulator/ into dist/: one file per process or thread, shared code in chunks, migrations beside it.
-import { cp, rm } from 'node:fs/promises'
+// Bundles src/ and emulator/ into dist/: one file per process or thread, shared code in chunks, migrations beside them.
+import { cp, rename, rm } from 'node:fs/promises'
 import { build } from 'esbuild'
 
-await rm('dist', { recursive: true, force: true })
+const outdir = `dist.${process.pid}`
 await build({
   entryPoints: {
     main: 'src/main.ts',
@@ -10,15 +10,20 @@ await build({
     'threads/records': 'src/records/sqlite/thread.ts',
     emulator: 'emulator/index.ts',
   },
-  outdir: 'dist',
+  outdir,
   bundle: true,
   splitting: true,
   chunkNames: 'chunks/[name]-[hash]',
   format: 'esm',
   platform: 'node',
   target: 'node20.19',
-  packages: 'external',
+  // Packages are bundled too, since loading hundreds of small files is most of a start: but what carries a native file,
+  // files that it serves, or a thread of its own.
+  external: ['@photostructure/sqlite', '@fastify/swagger-ui', 'pino'],
+  banner: { js: "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);" },
   sourcemap: true,
 })
-await cp('src/records/migrations', 'dist/migrations', { recursive: true })
-await cp('src/outbox/texts', 'dist/texts', { recursive: true })
+await cp('src/records/sqlite/migrations', `${outdir}/migrations/sqlite`, { recursive: true })
+// What runs from dist/ meanwhile goes on: the new one takes its place at once.
+await rm('dist', { recursive: true, force: true })
+await rename(outdir, 'dist')

@@ -1,0 +1,141 @@
+import { type Fault, type Faults, parseFaults } from '../faults.ts'
+import type { RateLimit } from '../platform/rateLimit.ts'
+import type { Tokens } from '../platform/tokens.ts'
+import type { LoggedRequest, RequestLog } from '../requestLog.ts'
+import { parseSwitches, type Switches } from '../switches.ts'
+import { type Conversation, connectAgent, connected, customerOf, disconnectAgent } from '../world/conversation.ts'
+import type { CustomerMessage, World } from '../world/world.ts'
+
+/** No conversation has this id. */
+export class UnknownConversation extends Error {}
+
+/** The agent's ids are null while no agent is connected. */
+export interface ConversationIds {
+  id: string
+  customerParticipantId: string
+  customerCommunicationId: string
+  agentParticipantId: string | null
+  agentCommunicationId: string | null
+}
+
+/** What a test asks about a conversation, without the platform's shapes around it. */
+export interface ConversationSummary {
+  id: string
+  /** Of all participants together; where two have the same name, the customer's value. */
+  attributes: Record<string, string>
+  /** In the order in which they were sent. */
+  messages: MessageSummary[]
+}
+
+export interface MessageSummary {
+  id: string
+  direction: 'inbound' | 'outbound'
+  /** Empty when only a file was sent. */
+  text: string
+  attachments: { id: string; filename: string; mime: string; sha256: string; contentSizeBytes: number }[]
+}
+
+/**
+ * What a script may do to the emulator from outside the platform's own surface. The `_emulator` routes and the object that
+ * `startEmulator` gives are both this.
+ */
+export interface Control {
+  /** An agent is connected unless `agent` is false. */
+  createConversation(options?: { agent?: boolean }): ConversationIds
+  /** Throws `UnknownConversation`, as do the next three. */
+  conversation(id: string): ConversationSummary
+  /** As the stock Messenger sends. Throws `GuestRefusal` when it would not; then nothing was sent. */
+  customerSends(id: string, message: CustomerMessage): { messageId: string }
+  /** Takes the conversation from the queue; each agent who joins is a new participant. Does nothing if one is connected. */
+  connectAgent(id: string): ConversationIds
+  /** Back to the queue. Does nothing if no agent is connected. */
+  disconnectAgent(id: string): ConversationIds
+  /** Changes the named ones and returns all. A change of the rate limit begins every token's minute anew. Throws `Malformed`. */
+  setSwitches(changes: Partial<Switches>): Switches
+  /** Replaces the whole list. Throws `Malformed`. */
+  setFaults(faults: Fault[]): void
+  /** The last 10,000 requests on the platform's surface, newest last. */
+  requests(): LoggedRequest[]
+  revokeTokens(): { revoked: number }
+}
+
+interface Parts {
+  world: World
+  switches: Switches
+  faults: Faults
+  tokens: Tokens
+  rateLimit: RateLimit
+  requestLog: RequestLog
+  now: () => Date
+}
+
+export function createControl({ world, switches, faults, tokens, rateLimit, requestLog, now }: Parts): Control {
+  function find(id: string): Conversation {
+    const conversation = world.conversation(id)
+    if (!conversation) throw new UnknownConversation(`unknown conversation: ${id}`)
+    return conversation
+  }
+
+  return {
+    createConversation({ agent = true } = {}) {
+      const conversation = world.begin()
+      if (agent) connectAgent(conversation, now())
+      return idsOf(conversation)
+    },
+    conversation: (id) => summaryOf(find(id)),
+    customerSends: (id, message) => ({ messageId: world.customerSends(find(id), message).id }),
+    connectAgent(id) {
+      const conversation = find(id)
+      connectAgent(conversation, now())
+      return idsOf(conversation)
+    },
+    disconnectAgent(id) {
+      const conversation = find(id)
+      disconnectAgent(conversation, now())
+      return idsOf(conversation)
+    },
+    setSwitches(changes) {
+      Object.assign(switches, parseSwitches(changes))
+      if (changes.rateLimitPerMinute !== undefined) rateLimit.reset()
+      return { ...switches }
+    },
+    setFaults: (list) => faults.replace(parseFaults(list)),
+    requests: () => requestLog.list(),
+    revokeTokens: () => ({ revoked: tokens.revokeAll() }),
+  }
+}
+
+function idsOf(conversation: Conversation): ConversationIds {
+  const customer = customerOf(conversation)
+  const agent = connected(conversation, 'agent')
+  return {
+    id: conversation.id,
+    customerParticipantId: customer.id,
+    customerCommunicationId: customer.communicationId,
+    agentParticipantId: agent?.id ?? null,
+    agentCommunicationId: agent?.communicationId ?? null,
+  }
+}
+
+function summaryOf({ id, participants, messages }: Conversation): ConversationSummary {
+  return {
+    id,
+    attributes: Object.assign({}, ...participants.map(({ attributes }) => attributes).reverse()),
+    messages: messages.map(({ id, direction, text = '', attachment }) => ({
+      id,
+      direction,
+      text,
+      attachments: attachment
+        ? [
+            {
+              id: attachment.id,
+              filename: attachment.filename,
+              mime: attachment.mime,
+              sha256: attachment.sha256,
+              contentSizeBytes: attachment.bytes.length,
+            },
+          ]
+        : [],
+    })),
+  }
+}

@@ -1,0 +1,55 @@
+import type { FastifyInstance } from 'fastify'
+import { isRecord } from '../parse.ts'
+import type { components } from '../platform.d.ts'
+import type { Switches } from '../switches.ts'
+import type { World } from '../world/world.ts'
+import { conversationOr404 } from './conversations.ts'
+import { badRequest, invalidValue, notFound, userContextRequired } from './errors.ts'
+import { messageData, type UrlOf } from './views.ts'
+
+type MessageData = components['schemas']['MessageData']
+
+const bodyFields = ['textBody', 'mediaIds', 'messagingTemplate']
+
+/** Longest text in characters (reference of AdditionalMessage; the limits page says 4000). */
+const maxTextLength = 2000
+
+/** The one call that puts a visible message into a conversation. */
+export function sendRoutes({ world, switches, urlOf }: { world: World; switches: Switches; urlOf: UrlOf }) {
+  return async (app: FastifyInstance) => {
+    app.post<{ Params: { conversationId: string; communicationId: string } }>(
+      '/api/v2/conversations/messages/:conversationId/communications/:communicationId/messages',
+      async ({ params, body }): Promise<MessageData> => {
+        // Every token here is a client-credentials token: no other grant is offered.
+        if (switches.sendWithClientCredentials === 'userContextRequired') throw userContextRequired()
+        const conversation = conversationOr404(world, params.conversationId)
+        const sender = conversation.participants.find(
+          ({ communicationId }) => communicationId === params.communicationId,
+        )
+        if (!sender) throw notFound()
+        // That only a connected agent's communication can send is what every public sample does; this answer is UNCONFIRMED.
+        if (sender.purpose !== 'agent' || sender.endTime) {
+          throw badRequest('The communication is not a connected communication of an agent.')
+        }
+        const message = world.agentSends(conversation, sender.communicationId, parseText(body))
+        return messageData(message, conversation, urlOf)
+      },
+    )
+  }
+}
+
+function parseText(body: unknown): string {
+  if (!isRecord(body)) throw badRequest('A message body is required.')
+  const given = bodyFields.filter((field) => body[field] !== undefined && body[field] !== null)
+  if (given.length !== 1) throw badRequest('Only one message body field can be accepted, and one is required.')
+  const { textBody } = body
+  // Nothing can be uploaded here and no template exists, so an id of either names nothing.
+  if (textBody === undefined || textBody === null)
+    throw invalidValue(`Nothing is known by this value of [${given[0]}].`)
+  if (typeof textBody !== 'string' || textBody === '')
+    throw invalidValue('Value of [textBody] is not valid: text is required.')
+  if (textBody.length > maxTextLength) {
+    throw invalidValue(`Value of [textBody] is not valid: at most ${maxTextLength} characters are allowed.`)
+  }
+  return textBody
+}

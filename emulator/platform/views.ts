@@ -1,0 +1,207 @@
+import { org } from '../org.ts'
+import type { components } from '../platform.d.ts'
+import { type Conversation, type Participant, peerOf } from '../world/conversation.ts'
+import type { Attachment, Message } from '../world/message.ts'
+
+type Schemas = components['schemas']
+
+/** Makes the url under which an attachment can be fetched now. */
+export type UrlOf = (attachment: Attachment) => string
+
+/** The full view: a participant's `messages[]` are its communications, and the messages lie inside them. */
+export function fullView(conversation: Conversation): Schemas['Conversation'] {
+  return {
+    id: conversation.id,
+    startTime: conversation.startTime.toISOString(),
+    address: org.deploymentId,
+    participants: conversation.participants.map((participant) => fullParticipant(conversation, participant)),
+    divisions: [
+      {
+        division: { id: org.divisionId, selfUri: `/api/v2/authorization/divisions/${org.divisionId}` },
+        entities: [],
+      },
+    ],
+    selfUri: `/api/v2/conversations/${conversation.id}`,
+  }
+}
+
+function fullParticipant(conversation: Conversation, participant: Participant): Schemas['Participant'] {
+  const { purpose } = participant
+  return {
+    id: participant.id,
+    startTime: participant.startTime.toISOString(),
+    ...(participant.endTime && { endTime: participant.endTime.toISOString() }),
+    name: nameOf(purpose),
+    ...(purpose === 'agent' && { userId: org.agent.id }),
+    ...(purpose !== 'customer' && { queueId: org.queue.id, queueName: org.queue.name }),
+    purpose,
+    participantType: purpose === 'customer' ? 'External' : 'Internal',
+    attributes: { ...participant.attributes },
+    messages: [communication(conversation, participant)],
+  }
+}
+
+function communication(conversation: Conversation, participant: Participant): Schemas['Message'] {
+  return {
+    id: participant.communicationId,
+    ...stateOf(participant),
+    ...(participant.endTime && { disconnectedTime: participant.endTime.toISOString() }),
+    initialState: participant.purpose === 'agent' ? 'alerting' : 'connected',
+    direction: 'inbound',
+    held: false,
+    authenticated: false,
+    type: 'webmessaging',
+    ...optional('peerId', peerOf(conversation, participant)),
+    ...addressesOf(conversation, participant),
+    messages: detailsOf(conversation, participant),
+  }
+}
+
+/** The per-media view: `messages[]` are the messages themselves; the participant's own communication id is nowhere in it. */
+export function messageView(conversation: Conversation): Schemas['MessageConversation'] {
+  return {
+    id: conversation.id,
+    participants: conversation.participants.map((participant) => messageParticipant(conversation, participant)),
+    otherMediaUris: [],
+    selfUri: `/api/v2/conversations/messages/${conversation.id}`,
+  }
+}
+
+function messageParticipant(conversation: Conversation, participant: Participant): Schemas['MessageMediaParticipant'] {
+  const { purpose } = participant
+  return {
+    id: participant.id,
+    name: nameOf(purpose),
+    startTime: participant.startTime.toISOString(),
+    connectedTime: participant.startTime.toISOString(),
+    ...(participant.endTime && { endTime: participant.endTime.toISOString() }),
+    purpose,
+    ...stateOf(participant),
+    direction: 'inbound',
+    held: false,
+    wrapupRequired: purpose === 'agent',
+    ...(purpose === 'customer' && { mediaRoles: ['full'] }),
+    ...(purpose === 'agent' && { user: { id: org.agent.id, selfUri: `/api/v2/users/${org.agent.id}` } }),
+    ...(purpose !== 'customer' && { queue: { id: org.queue.id, selfUri: `/api/v2/routing/queues/${org.queue.id}` } }),
+    attributes: { ...participant.attributes },
+    ...optional('peer', peerOf(conversation, participant)),
+    ...addressesOf(conversation, participant),
+    messages: detailsOf(conversation, participant),
+    type: 'webmessaging',
+    authenticated: false,
+  }
+}
+
+function detailsOf(conversation: Conversation, participant: Participant): Schemas['MessageDetails'][] {
+  return conversation.messages
+    .filter((message) => message.communicationId === participant.communicationId)
+    .map((message) => ({
+      messageId: message.id,
+      messageURI: uriOf(message),
+      messageStatus: statusOf(message),
+      messageSegmentCount: 1,
+      messageTime: message.time.toISOString(),
+      messageMetadata: {
+        type: 'Text',
+        // No event says "a file came"; this is the only trace of one outside the message itself.
+        ...(message.attachment && { content: [{ contentType: 'Attachment', subType: message.attachment.mediaType }] }),
+      },
+    }))
+}
+
+/** One message with its content, as every call that returns messages gives it. */
+export function messageData(message: Message, conversation: Conversation, urlOf: UrlOf): Schemas['MessageData'] {
+  const inbound = message.direction === 'inbound'
+  const { guestAddress } = conversation
+  return {
+    id: message.id,
+    timestamp: message.time.toISOString(),
+    fromAddress: inbound ? guestAddress : org.deploymentId,
+    toAddress: inbound ? org.deploymentId : guestAddress,
+    direction: message.direction,
+    messengerType: 'webmessaging',
+    status: statusOf(message),
+    normalizedMessage: inbound ? inboundContent(message, guestAddress, urlOf) : outboundContent(message),
+    ...(inbound && { normalizedReceipts: [] }),
+    conversationId: message.conversationId,
+    selfUri: uriOf(message),
+  }
+}
+
+/** Which optional members really come for web messaging (sha256, channel.platform) is UNCONFIRMED. */
+function inboundContent(
+  message: Message,
+  guestAddress: string,
+  urlOf: UrlOf,
+): Schemas['ConversationNormalizedMessage'] {
+  const { attachment } = message
+  return {
+    id: message.id,
+    channel: {
+      id: org.deploymentId,
+      platform: 'WebMessaging',
+      type: 'Private',
+      messageId: message.channelMessageId,
+      to: { id: org.deploymentId },
+      from: { id: guestAddress, idType: 'Opaque' },
+      time: message.time.toISOString(),
+    },
+    type: 'Text',
+    ...optional('text', message.text),
+    ...(attachment && {
+      content: [
+        {
+          contentType: 'Attachment',
+          attachment: {
+            id: attachment.id,
+            mediaType: attachment.mediaType,
+            url: urlOf(attachment),
+            mime: attachment.mime,
+            sha256: attachment.sha256,
+            filename: attachment.filename,
+            contentSizeBytes: attachment.bytes.length,
+          },
+        },
+      ],
+    }),
+    direction: 'Inbound',
+    originatingEntity: 'Human',
+  }
+}
+
+function outboundContent(message: Message): Schemas['ConversationNormalizedMessage'] {
+  return { id: message.id, type: 'Text', ...optional('text', message.text), direction: 'Outbound' }
+}
+
+/** Outbound stays "queued", as the answer to sending shows it; when the platform moves it on is not documented. */
+function statusOf(message: Message) {
+  return message.direction === 'inbound' ? 'received' : 'queued'
+}
+
+/** The reason given for a leg that ended is UNCONFIRMED: here every leg ends because the conversation moved on. */
+function stateOf(participant: Participant) {
+  return participant.endTime
+    ? ({ state: 'disconnected', disconnectType: 'transfer' } as const)
+    : ({ state: 'connected' } as const)
+}
+
+function addressesOf(conversation: Conversation, participant: Participant) {
+  if (participant.purpose !== 'customer') return {}
+  return {
+    toAddress: { addressNormalized: org.deploymentId },
+    fromAddress: { addressNormalized: conversation.guestAddress },
+  }
+}
+
+function nameOf(purpose: Participant['purpose']): string {
+  return { customer: org.guestName, acd: org.queue.name, agent: org.agent.name }[purpose]
+}
+
+function uriOf(message: Message): string {
+  return `/api/v2/conversations/messages/${message.conversationId}/messages/${message.id}`
+}
+
+/** Absent rather than undefined: what JSON would drop should not be in the value either. */
+function optional<Name extends string>(name: Name, value: string | undefined): { [N in Name]?: string } {
+  return value === undefined ? {} : ({ [name]: value } as { [N in Name]: string })
+}

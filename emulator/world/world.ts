@@ -1,0 +1,69 @@
+import { checkFile, checkText } from '../guest/limits.ts'
+import { GuestRefusal } from '../guest/refusal.ts'
+import { beginConversation, type Conversation, customerOf } from './conversation.ts'
+import { type Attachment, attach, type CustomerFile, type Message, newMessage } from './message.ts'
+
+/** What a customer sends in one message: a text, a file, or both. */
+export interface CustomerMessage {
+  text?: string
+  file?: CustomerFile
+}
+
+/** Everything that happened in the emulated organization, in memory. A lookup of what is not there gives undefined. */
+export interface World {
+  begin(): Conversation
+  conversation(id: string): Conversation | undefined
+  message(id: string): Message | undefined
+  /** By the id in its download url. */
+  attachment(downloadId: string): Attachment | undefined
+  /** As the stock Messenger sends. Throws `GuestRefusal`; then nothing was sent. */
+  customerSends(conversation: Conversation, sent: CustomerMessage): Message
+  /** On the given communication, which the caller has found to be a connected agent's. */
+  agentSends(conversation: Conversation, communicationId: string, text: string): Message
+}
+
+export function createWorld(now: () => Date): World {
+  const conversations = new Map<string, Conversation>()
+  const messages = new Map<string, Message>()
+  const attachments = new Map<string, Attachment>()
+
+  function keep(conversation: Conversation, message: Message): Message {
+    conversation.messages.push(message)
+    messages.set(message.id, message)
+    if (message.attachment) attachments.set(message.attachment.downloadId, message.attachment)
+    return message
+  }
+
+  return {
+    begin() {
+      const conversation = beginConversation(now())
+      conversations.set(conversation.id, conversation)
+      return conversation
+    },
+    conversation: (id) => conversations.get(id),
+    message: (id) => messages.get(id),
+    attachment: (downloadId) => attachments.get(downloadId),
+    customerSends(conversation, { text = '', file }) {
+      if (text === '' && !file) throw new GuestRefusal(4020, 'A text or a file is needed')
+      checkText(text)
+      if (file) checkFile({ name: file.name, sizeBytes: file.bytes.length })
+      const time = now()
+      const message = newMessage({
+        conversationId: conversation.id,
+        communicationId: customerOf(conversation).communicationId,
+        direction: 'inbound',
+        time,
+        ...(text !== '' && { text }),
+        ...(file && { attachment: attach(file, time) }),
+      })
+      return keep(conversation, message)
+    },
+    agentSends(conversation, communicationId, text) {
+      const conversationId = conversation.id
+      return keep(
+        conversation,
+        newMessage({ conversationId, communicationId, direction: 'outbound', time: now(), text }),
+      )
+    },
+  }
+}

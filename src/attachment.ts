@@ -1,0 +1,85 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { NotFound, type RefusalCode } from './errors.ts'
+
+/** `att_` and 26 characters of Crockford's base32: 130 random bits. */
+export type AttachmentId = string & { readonly __brand: 'AttachmentId' }
+
+export const attachmentStates = ['accepted', 'refused', 'quarantined', 'recalled', 'erased'] as const
+export type AttachmentState = (typeof attachmentStates)[number]
+
+export const doors = ['push', 'gateway', 'pull'] as const
+export type Door = (typeof doors)[number]
+
+/** What an engine says of a file. Only `clean` is clean. */
+export interface Verdict {
+  engine: string
+  verdict: 'clean' | 'infected' | 'unscannable' | 'failed'
+  /** The threat's name, or why there is no verdict. */
+  detail?: string
+  /** Version of the signatures that the engine judged by. */
+  signatures?: string
+  /** ISO 8601, UTC. */
+  at: string
+}
+
+export type Way = 'message' | 'attributes'
+
+/** What we owe, or owed, the conversation about an attachment. `off`: this installation confirms nothing. */
+export interface Confirmation {
+  state: 'pending' | 'delivered' | 'parked' | 'dropped' | 'off'
+  way: Way | null
+  /** When it reached its state; null while it is pending or off. */
+  at: string | null
+  /** The platform's answer was lost and it could not be asked, so the customer may have read it twice. */
+  possiblyRepeated?: boolean
+}
+
+/** The record of a file that went through intake, in the shape that people and scripts read. Times are ISO 8601, UTC. */
+export interface Attachment {
+  id: AttachmentId
+  state: AttachmentState
+  code: RefusalCode | null
+  detail: string | null
+  door: Door
+  conversationId: string | null
+  messageId: string | null
+  /** Exactly as the customer's side gave it: data, never part of a path. Null once erased. */
+  filename: string | null
+  /** What the bytes are; null when nothing we know. */
+  type: string | null
+  declaredType: string | null
+  /** Bytes. Null for a file that was cut off at the limit. */
+  size: number | null
+  sha256: string | null
+  /** Whether engines had to agree when this file was judged. */
+  scan: 'required' | 'off'
+  verdicts: Verdict[]
+  confirmation: Confirmation | null
+  receivedAt: string
+}
+
+const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
+
+function base32(bytes: Uint8Array, length: number): string {
+  let text = ''
+  for (let i = 0; i < length; i++) text += alphabet[bytes[i]! & 31]
+  return text
+}
+
+export function newAttachmentId(): AttachmentId {
+  return `att_${base32(randomBytes(26), 26)}` as AttachmentId
+}
+
+/** Reads an attachment id from outside. Throws `NotFound`: a malformed id names nothing. */
+export function parseAttachmentId(text: string): AttachmentId {
+  if (!/^att_[0-9a-hjkmnp-tv-z]{26}$/.test(text)) throw new NotFound('attachment')
+  return text as AttachmentId
+}
+
+/**
+ * The short reference in a confirmation: `#` and 8 characters. Made from the id by a digest, so that it tells a
+ * customer nothing of the id, and the courier can look for it without keeping it.
+ */
+export function reference(id: AttachmentId): string {
+  return `#${base32(createHash('sha256').update(id).digest(), 8).toUpperCase()}`
+}

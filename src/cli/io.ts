@@ -1,0 +1,12 @@
+/** What a command needs of the process around it: handed in by `main.ts`, so that commands can be tried without one. */
+export interface Io {
+  env: Record<string, string | undefined>
+  out(line: string): void
+  err(line: string): void
+  /** A person looks at the output. */
+  isTerminal: boolean
+  /** Called once when the process is asked to end. */
+  onStop(listener: () => void): void
+  /** Ends the process when its work is done with this code: 0 done, 1 failed, 2 wrong use or configuration. */
+  exitWith(code: number): void
+}

@@ -1,0 +1,19 @@
+import { systemClock } from '../clock.ts'
+import { type Config, readConfig, type Secrets } from '../config.ts'
+import type { Records } from '../records/records.ts'
+import { openRecords } from '../service.ts'
+import type { Io } from './io.ts'
+
+/** Opens the records for a command that works beside, or without, a running service, and closes them after it. */
+export async function withRecords<T>(
+  io: Io,
+  work: (opened: { config: Config; secrets: Secrets; records: Records }) => Promise<T>,
+): Promise<T> {
+  const { config, secrets } = readConfig(io.env)
+  const records = await openRecords(config, systemClock)
+  try {
+    return await work({ config, secrets, records })
+  } finally {
+    await records.close()
+  }
+}

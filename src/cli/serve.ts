@@ -1,0 +1,28 @@
+import type { Command } from 'commander'
+import { readConfig } from '../config.ts'
+import { createService } from '../service.ts'
+import type { Io } from './io.ts'
+
+/** clipgate serve */
+export function serve(program: Command, io: Io): void {
+  program
+    .command('serve', { isDefault: true })
+    .description('run the service until it is asked to stop')
+    .action(async () => {
+      const { config, secrets } = readConfig(io.env)
+      const service = await createService(config, secrets)
+      io.onStop(() => {
+        service.stop().then(
+          () => io.exitWith(0),
+          (error: unknown) => {
+            io.err(String(error))
+            io.exitWith(1)
+          },
+        )
+      })
+      await service.start().catch(async (error: unknown) => {
+        await service.stop()
+        throw error
+      })
+    })
+}

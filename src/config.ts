@@ -1,0 +1,276 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { join, resolve } from 'node:path'
+import { distance } from 'fastest-levenshtein'
+import { z } from 'zod'
+import type { Way } from './attachment.ts'
+import { ConfigError } from './errors.ts'
+import { logLevels } from './telemetry/log.ts'
+
+const prefix = 'CLIPGATE_'
+
+/** What an API key may do. */
+export const scopes = ['push', 'pull', 'read', 'admin'] as const
+export type Scope = (typeof scopes)[number]
+
+/** The secret itself is not kept: what is presented is compared by digest. */
+export interface ApiKey {
+  name: string
+  scopes: Scope[]
+  secretSha256: Buffer
+}
+
+const wholeNumber = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, 'a whole number')
+    .transform(Number)
+    .refine((number) => number >= least && number <= most, `a whole number from ${least} to ${most}`)
+
+const oneOf = <const T extends string>(...values: T[]) => z.enum(values, { error: `one of ${values.join(', ')}` })
+
+const httpUrl = z
+  .url({ protocol: /^https?$/, error: 'an address that begins with http:// or https://' })
+  .transform((text) => text.replace(/\/+$/, ''))
+
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+)
+
+const mimeTypes = list
+  .transform((types) => types.map((type) => type.toLowerCase()))
+  .refine((types) => types.every((type) => /^[a-z0-9!#$&^_.+-]+\/[a-z0-9!#$&^_.+-]+$/.test(type)), {
+    error: 'MIME types such as image/jpeg, separated by commas',
+  })
+  .refine((types) => types.length > 0, 'at least one MIME type')
+
+const apiKeys = list.transform((items, context): ApiKey[] => {
+  const keys: ApiKey[] = []
+  for (const [index, item] of items.entries()) {
+    const [name = '', scopeList = '', secret = '', ...rest] = item.split(':')
+    const asked = scopeList.split('+')
+    const problem = (message: string) => context.addIssue({ code: 'custom', message: `key ${index + 1}: ${message}` })
+    if (rest.length > 0 || !/^[A-Za-z0-9_.-]{1,64}$/.test(name)) problem('must read name:scopes:secret')
+    else if (!asked.every((scope) => (scopes as readonly string[]).includes(scope)))
+      problem(`the scopes of ${name} must be out of ${scopes.join(', ')}, joined by +`)
+    else if (!/^[A-Za-z0-9_-]{20,}$/.test(secret))
+      problem(`the secret of ${name} must have at least 20 characters out of A-Z a-z 0-9 _ -`)
+    else if (keys.some((key) => key.name === name)) problem(`the name ${name} is taken`)
+    else keys.push({ name, scopes: asked as Scope[], secretSha256: createHash('sha256').update(secret).digest() })
+  }
+  return keys
+})
+
+/** Every setting: what it must be, and what it is when it is not set. The contract's table says what each means. */
+const settings = {
+  HOST: z.string().default('127.0.0.1'),
+  PORT: wholeNumber(0, 65535).default(8080),
+  PUBLIC_URL: httpUrl.optional(),
+  DATA_DIR: z.string().default('./data'),
+  MASTER_KEY_FILE: z.string().optional(),
+  API_KEYS: apiKeys.default([]),
+  PUSH_AUTH: oneOf('none').optional(),
+  ALLOWED_TYPES: mimeTypes.default(['image/jpeg', 'image/png', 'image/gif', 'application/pdf', 'text/plain']),
+  MAX_FILE_BYTES: wholeNumber(1, 2 ** 40).default(10 * 1024 * 1024),
+  MAX_UPLOADS: wholeNumber(1, 10_000).default(256),
+  SCAN: oneOf('required', 'off').default('required'),
+  GENESYS_DOMAIN: z
+    .string()
+    .regex(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/, "a region's domain such as mypurecloud.ie")
+    .default('mypurecloud.com'),
+  GENESYS_CLIENT_ID: z.string().optional(),
+  GENESYS_CLIENT_SECRET: z.string().optional(),
+  GENESYS_LOGIN_URL: httpUrl.optional(),
+  GENESYS_API_URL: httpUrl.optional(),
+  // Of no effect until the gateway is there; known, so that the four overrides can always be given together.
+  GENESYS_GUEST_URL: z.string().optional(),
+  GENESYS_CDN_URL: z.string().optional(),
+  GENESYS_REQUESTS_PER_MINUTE: wholeNumber(1, 100_000).default(270),
+  CONFIRM: list
+    .refine(
+      (ways) => ways.length > 0 && (ways.join() === 'off' || ways.every((way) => way === 'message' || way === 'attributes')),
+      'off, or ways out of message, attributes',
+    )
+    .transform((ways) => (ways.join() === 'off' ? [] : [...new Set(ways as Way[])]))
+    .default(['message', 'attributes']),
+  LANGUAGE: z
+    .string()
+    .regex(/^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$/, 'a language such as en or pt-BR')
+    .default('en'),
+  TEXTS_DIR: z.string().optional(),
+  RETENTION_DAYS: wholeNumber(1, 36_500).optional(),
+  DOCS: oneOf('open', 'read').optional(),
+  LOG_LEVEL: oneOf(...logLevels).default('info'),
+  MIGRATE: oneOf('auto', 'off').default('auto'),
+  ROLES: oneOf('all').default('all'),
+} as const
+
+type SettingName = keyof typeof settings
+type Values = { [Name in SettingName]: z.output<(typeof settings)[Name]> }
+
+const secretSettings: SettingName[] = ['API_KEYS', 'GENESYS_CLIENT_SECRET']
+
+/** Settings of the contract that this version does not have: setting one is an error, since silence would deceive. */
+const notYet = (
+  'FILES_URL DATABASE_URL STORAGE_URL PUSH_SIGNING_SECRETS CORS_ORIGINS RATE_LIMIT QUOTA_BYTES_PER_CONVERSATION_DAY ' +
+  'QUOTA_FILES_PER_CONVERSATION_DAY TRUSTED_PROXIES CLAMD ICAP_URL SCAN_COMMAND SCAN_HTTP_URL ' +
+  'DOWNLOAD_HOSTS UPLOAD_HOSTS GATEWAY_DEPLOYMENTS PULL_QUEUES ALERT_WEBHOOK ALERT_WEBHOOK_SECRET ' +
+  'FRAME_ANCESTORS'
+).split(' ')
+
+/** Frozen, grouped, typed. Sizes are in bytes. */
+export interface Config {
+  http: { host: string; port: number; publicUrl: string; docs: 'open' | 'read' }
+  dataDir: string
+  masterKeyFile: string
+  migrate: 'auto' | 'off'
+  push: { auth: 'keys' | 'none'; maxUploads: number }
+  policy: { maxFileBytes: number; allowedTypes: string[] }
+  scan: 'required' | 'off'
+  /** Null: without credentials nothing is confirmed. */
+  genesys: { clientId: string; loginUrl: string; apiUrl: string; requestsPerMinute: number } | null
+  confirm: { ways: Way[]; language: string; textsDir: string | null }
+  retentionDays: number | null
+  logLevel: (typeof logLevels)[number]
+}
+
+/** Kept apart from the settings that a log line or a page may show. Serialises to nothing. */
+export interface Secrets {
+  apiKeys: ApiKey[]
+  genesysClientSecret: string | null
+}
+
+/**
+ * The only reader of the environment. Throws `ConfigError` with every problem at once.
+ * `X_FILE` gives a secret `X` from a file, without the line break at its end.
+ */
+export function readConfig(env: Record<string, string | undefined>): { config: Config; secrets: Secrets } {
+  const problems = unknownNames(env)
+  const values: Record<string, unknown> = {}
+  for (const [name, schema] of Object.entries(settings)) {
+    const raw = rawValue(env, name as SettingName, problems)
+    const parsed = schema.safeParse(raw)
+    if (parsed.success) values[name] = parsed.data
+    else for (const { message } of parsed.error.issues) problems.push(`${prefix}${name} must be ${message}.`.replace('must be key', 'key'))
+  }
+  const read = values as Values
+  if (problems.length === 0) problems.push(...contradictions(read))
+  if (problems.length > 0) throw new ConfigError(problems)
+  return { config: toConfig(read), secrets: toSecrets(read) }
+}
+
+/**
+ * What `serve` needs beyond well-formed settings. Throws `ConfigError`.
+ */
+export function requireServable(config: Config, secrets: Secrets): void {
+  const problems: string[] = []
+  if (config.push.auth === 'keys' && !secrets.apiKeys.some((key) => key.scopes.includes('push')))
+    problems.push(
+      `No door is configured. Set ${prefix}API_KEYS to a key with the scope push, or ${prefix}PUSH_AUTH=none on a loopback host.`,
+    )
+  if (config.scan === 'required')
+    problems.push(
+      `No scan engine is configured, and ${prefix}SCAN is required. Two ways out: configure an engine (${prefix}CLAMD, ` +
+        `${prefix}ICAP_URL, ${prefix}SCAN_COMMAND or ${prefix}SCAN_HTTP_URL; this version has none of them yet), or take ` +
+        `files unscanned with ${prefix}SCAN=off, which is shown on each record and in /health/ready.`,
+    )
+  if (problems.length > 0) throw new ConfigError(problems)
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
+}
+
+function unknownNames(env: Record<string, string | undefined>): string[] {
+  const known = [...Object.keys(settings), ...secretSettings.map((name) => `${name}_FILE`)]
+  const problems: string[] = []
+  for (const full of Object.keys(env).filter((name) => name.startsWith(prefix))) {
+    const name = full.slice(prefix.length)
+    if (known.includes(name) || isKubernetesService(name) || env[full] === '') continue
+    if (notYet.includes(name.replace(/_FILE$/, ''))) {
+      problems.push(`${full} is not available in this version yet. Remove it.`)
+      continue
+    }
+    const nearest = known.reduce((best, candidate) => (distance(candidate, name) < distance(best, name) ? candidate : best))
+    problems.push(`${full} is not a setting. Did you mean ${prefix}${nearest}?`)
+  }
+  return problems
+}
+
+/** Kubernetes injects such variables into every pod for a Service that is named clipgate. */
+function isKubernetesService(name: string): boolean {
+  return /(^|_)SERVICE_HOST$|(^|_)SERVICE_PORT(_|$)|(^|_)PORT_/.test(name)
+}
+
+function rawValue(env: Record<string, string | undefined>, name: SettingName, problems: string[]): string | undefined {
+  const raw = env[prefix + name] || undefined
+  if (name === 'PORT' && raw?.startsWith('tcp://')) {
+    problems.push(
+      `${prefix}PORT is ${raw}: Kubernetes set it for a Service of that name. Set enableServiceLinks: false in the pod, or ${prefix}PORT to a number.`,
+    )
+    return undefined
+  }
+  if (!secretSettings.includes(name)) return raw
+  const path = env[`${prefix}${name}_FILE`]
+  if (!path) return raw
+  if (raw !== undefined) {
+    problems.push(`${prefix}${name} and ${prefix}${name}_FILE are both set. Keep one.`)
+    return undefined
+  }
+  try {
+    return readFileSync(path, 'utf8').replace(/\r?\n$/, '')
+  } catch (error) {
+    problems.push(`${prefix}${name}_FILE cannot be read: ${(error as Error).message}`)
+    return undefined
+  }
+}
+
+function contradictions(values: Values): string[] {
+  const problems: string[] = []
+  if (values.PUSH_AUTH === 'none' && !isLoopback(values.HOST))
+    problems.push(`${prefix}PUSH_AUTH=none opens the push door to everybody, so ${prefix}HOST must be a loopback address.`)
+  if ((values.GENESYS_CLIENT_ID === undefined) !== (values.GENESYS_CLIENT_SECRET === undefined))
+    problems.push(`${prefix}GENESYS_CLIENT_ID and ${prefix}GENESYS_CLIENT_SECRET belong together: set both or none.`)
+  return problems
+}
+
+function toConfig(values: Values): Config {
+  const dataDir = resolve(values.DATA_DIR)
+  const address = values.HOST.includes(':') ? `[${values.HOST}]` : values.HOST
+  const config: Config = {
+    http: {
+      host: values.HOST,
+      port: values.PORT,
+      publicUrl: values.PUBLIC_URL ?? `http://${address}:${values.PORT}`,
+      docs: values.DOCS ?? (isLoopback(values.HOST) ? 'open' : 'read'),
+    },
+    dataDir,
+    masterKeyFile: values.MASTER_KEY_FILE ? resolve(values.MASTER_KEY_FILE) : join(dataDir, 'keys', 'master.key'),
+    migrate: values.MIGRATE,
+    push: { auth: values.PUSH_AUTH ?? 'keys', maxUploads: values.MAX_UPLOADS },
+    policy: { maxFileBytes: values.MAX_FILE_BYTES, allowedTypes: values.ALLOWED_TYPES },
+    scan: values.SCAN,
+    genesys:
+      values.GENESYS_CLIENT_ID === undefined
+        ? null
+        : {
+            clientId: values.GENESYS_CLIENT_ID,
+            loginUrl: values.GENESYS_LOGIN_URL ?? `https://login.${values.GENESYS_DOMAIN}`,
+            apiUrl: values.GENESYS_API_URL ?? `https://api.${values.GENESYS_DOMAIN}`,
+            requestsPerMinute: values.GENESYS_REQUESTS_PER_MINUTE,
+          },
+    confirm: { ways: values.CONFIRM, language: values.LANGUAGE, textsDir: values.TEXTS_DIR ?? null },
+    retentionDays: values.RETENTION_DAYS ?? null,
+    logLevel: values.LOG_LEVEL,
+  }
+  return Object.freeze(config)
+}
+
+function toSecrets(values: Values): Secrets {
+  const secrets = { apiKeys: values.API_KEYS, genesysClientSecret: values.GENESYS_CLIENT_SECRET ?? null }
+  return Object.defineProperty(secrets, 'toJSON', { value: () => '[secrets]' })
+}

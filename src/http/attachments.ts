@@ -1,0 +1,187 @@
+import contentDisposition from 'content-disposition'
+import parseRange from 'range-parser'
+import { Readable } from 'node:stream'
+import { z } from 'zod'
+import type { Credentials } from '../access/credentials.ts'
+import { type DownloadParts, openContent } from '../access/download.ts'
+import { type Attachment, parseAttachmentId } from '../attachment.ts'
+import type { Clock } from '../clock.ts'
+import { BadRequest, Damaged, NotFound } from '../errors.ts'
+import type { AuditEntry } from '../records/questions/audit.ts'
+import { type EraseParts, erase } from '../retention/erase.ts'
+import type { Events } from '../telemetry/events.ts'
+import { answerProblem } from './answer.ts'
+import type { Routes } from './server.ts'
+import { attachmentShape, listAnswer, listQuery, problemShape, receiptShape } from './shapes.ts'
+
+export interface AttachmentRouteParts extends DownloadParts, EraseParts {
+  credentials: Credentials
+  clock: Clock
+  events: Events
+}
+
+/** What a file is served with: no browser may render, guess, embed or keep it. */
+const contentHeaders = {
+  'cache-control': 'no-store',
+  'content-security-policy': "sandbox; default-src 'none'",
+  'cross-origin-resource-policy': 'same-origin',
+  'x-content-type-options': 'nosniff',
+  'accept-ranges': 'bytes',
+}
+
+const problems = (...statuses: number[]) => Object.fromEntries(statuses.map((status) => [status, problemShape]))
+
+/** /v1/attachments. Every read is in the audit trail before its answer begins. */
+export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
+  const { credentials, records, clock, events } = parts
+  const params = z.object({ id: z.string() })
+  const security = [{ apiKey: [] }]
+  const tags = ['attachments']
+
+  const found = async (text: string): Promise<Attachment> => {
+    const attachment = await records.attachment(parseAttachmentId(text))
+    if (!attachment) throw new NotFound('attachment')
+    return attachment
+  }
+  const audit = (entry: Pick<AuditEntry, 'what' | 'object' | 'outcome' | 'detail'>, request: { id: string; who: string | null }) =>
+    records.audit({ ...entry, at: clock.now(), who: request.who ?? 'anyone', requestId: request.id })
+
+  return (app) => {
+    app.route({
+      method: 'GET',
+      url: '/v1/attachments',
+      schema: {
+        summary: 'Lists attachments, newest first',
+        tags,
+        security,
+        querystring: listQuery,
+        response: { 200: listAnswer, ...problems(400, 401, 403, 503) },
+      },
+      onRequest: async (request) => {
+        request.who = credentials.require(request.headers.authorization, 'read')
+      },
+      handler: async (request) => {
+        const { cursor, limit, ...asked } = request.query
+        const items = await records.listAttachments({ ...asked, limit: limit + 1, after: cursor ? readCursor(cursor) : undefined })
+        const page = items.slice(0, limit)
+        const last = page.at(-1)
+        await audit({ what: 'list', object: null, outcome: `${page.length} shown`, detail: JSON.stringify(asked) }, request)
+        return { items: page, next: items.length > limit && last ? writeCursor(last) : null }
+      },
+    })
+
+    app.route({
+      method: 'GET',
+      url: '/v1/attachments/:id',
+      schema: {
+        summary: 'One attachment',
+        tags,
+        security,
+        params,
+        response: { 200: attachmentShape, ...problems(401, 403, 404, 503) },
+      },
+      onRequest: async (request) => {
+        request.who = credentials.require(request.headers.authorization, 'read')
+      },
+      handler: async (request) => {
+        const attachment = await found(request.params.id)
+        await audit({ what: 'see', object: attachment.id, outcome: 'shown', detail: null }, request)
+        return attachment
+      },
+    })
+
+    app.route({
+      method: 'GET',
+      url: '/v1/attachments/:id/content',
+      config: { media: '*/*' },
+      schema: {
+        summary: 'The bytes of an accepted attachment; one Range',
+        description: 'Each 64 KiB is proved before it leaves. A whole read compares the digest and cuts the connection when it differs.',
+        tags,
+        security,
+        params,
+        produces: ['application/octet-stream'],
+        response: { 200: z.unknown().describe('The bytes.'), 206: z.unknown(), ...problems(401, 403, 404, 409, 410, 416, 503) },
+      },
+      onRequest: async (request) => {
+        request.who = credentials.require(request.headers.authorization, 'read')
+      },
+      handler: async (request, reply) => {
+        const { attachment, bytes } = await openContent(await found(request.params.id), parts)
+        const { id, size, type, filename } = attachment
+        const ranges = request.headers.range === undefined ? null : parseRange(size, request.headers.range)
+        if (ranges === -1) {
+          reply.header('content-range', `bytes */${size}`)
+          const problem = { status: 416, code: 'range_not_satisfiable', title: 'No such range.', detail: `The file has ${size} bytes.` }
+          return answerProblem(request, reply, problem)
+        }
+        // Several ranges, or a header that is no range: the whole file, as RFC 9110 allows.
+        const range = Array.isArray(ranges) && ranges.type === 'bytes' && ranges.length === 1 ? ranges[0]! : null
+        await audit({ what: 'read', object: id, outcome: range ? `bytes ${range.start}-${range.end}` : 'whole', detail: null }, request)
+        reply.headers(contentHeaders)
+        reply.header('content-type', type)
+        reply.header('content-disposition', contentDisposition(safeName(filename), { type: 'attachment' }))
+        reply.header('content-length', range ? range.end - range.start + 1 : size)
+        if (range) reply.code(206).header('content-range', `bytes ${range.start}-${range.end}/${size}`)
+        const pieces = bytes(range ?? undefined)
+        // The first piece is proved before the headers go out: a file that is damaged at its start is a 500, not a cut.
+        const first = await pieces.next().catch((error: unknown) => {
+          if (error instanceof Damaged) events.fileDamaged(id, request.id, error)
+          throw error
+        })
+        return reply.send(Readable.from(toldWhenDamaged(first, pieces, (error) => events.fileDamaged(id, request.id, error)), { objectMode: false }))
+      },
+    })
+
+    app.route({
+      method: 'DELETE',
+      url: '/v1/attachments/:id',
+      schema: {
+        summary: 'Erases an attachment and gives a receipt',
+        tags,
+        security,
+        params,
+        response: { 200: receiptShape, ...problems(401, 403, 404, 503) },
+      },
+      onRequest: async (request) => {
+        request.who = credentials.require(request.headers.authorization, 'admin')
+      },
+      handler: (request) =>
+        erase(parseAttachmentId(request.params.id), { who: request.who ?? 'anyone', requestId: request.id }, parts),
+    })
+  }
+}
+
+async function* toldWhenDamaged(
+  first: IteratorResult<Buffer>,
+  rest: AsyncGenerator<Buffer>,
+  tell: (error: Damaged) => void,
+): AsyncGenerator<Buffer> {
+  try {
+    if (!first.done) yield first.value
+    yield* rest
+  } catch (error) {
+    if (error instanceof Damaged) tell(error)
+    throw error
+  }
+}
+
+/** For a header only: without path, control or direction characters, and never empty. The record keeps the name as it came. */
+function safeName(filename: string | null): string {
+  const base = (filename ?? '').replace(/^.*[/\\]/s, '')
+  const safe = base
+    .replace(/[\p{Cc}\p{Cs}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, '')
+    .slice(0, 200)
+    .replace(/\p{Cs}/gu, '')
+  return safe.trim() === '' ? 'file' : safe
+}
+
+function writeCursor({ receivedAt, id }: Attachment): string {
+  return Buffer.from(`${Date.parse(receivedAt)} ${id}`).toString('base64url')
+}
+
+function readCursor(cursor: string): { receivedAt: number; id: string } {
+  const match = /^(\d{1,15}) (att_[0-9a-z]{26})$/.exec(Buffer.from(cursor, 'base64url').toString('latin1'))
+  if (!match) throw new BadRequest('bad_request', 'cursor: not one that we gave')
+  return { receivedAt: Number(match[1]), id: match[2]! }
+}

@@ -1,0 +1,73 @@
+import swaggerUi from '@fastify/swagger-ui'
+import { z } from 'zod'
+import type { Credentials } from '../access/credentials.ts'
+import type { Policy } from '../intake/policy.ts'
+import { type Probe, readiness } from '../telemetry/health.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import type { Routes } from './server.ts'
+import { policyShape, readyShape } from './shapes.ts'
+
+export interface OperationParts {
+  credentials: Credentials
+  probes: Probe[]
+  metrics: Metrics
+  policy: Policy
+  scan: 'required' | 'off'
+  docs: 'open' | 'read'
+}
+
+/** /health, /metrics, /v1/policy, /openapi.json, /docs */
+export function operationRoutes({ credentials, probes, metrics, policy, scan, docs }: OperationParts): Routes {
+  return async (app) => {
+    const tags = ['operations']
+    app.route({
+      method: 'GET',
+      url: '/health/live',
+      schema: { summary: 'The process works', tags, response: { 200: z.object({ live: z.literal(true) }) } },
+      handler: async () => ({ live: true as const }),
+    })
+    app.route({
+      method: 'GET',
+      url: '/health/ready',
+      schema: { summary: 'Whether files can be taken in, and if not, why', tags, response: { 200: readyShape, 503: readyShape } },
+      handler: async (_request, reply) => {
+        const answer = await readiness(probes)
+        return reply.code(answer.ready ? 200 : 503).header('cache-control', 'no-store').send(answer)
+      },
+    })
+    app.route({
+      method: 'GET',
+      url: '/metrics',
+      config: { media: 'text/plain' },
+      schema: { summary: 'For Prometheus', tags, security: [{ apiKey: [] }], produces: ['text/plain'] },
+      onRequest: async (request) => {
+        request.who = credentials.require(request.headers.authorization, 'read')
+      },
+      handler: async (_request, reply) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+    })
+    app.route({
+      method: 'GET',
+      url: '/v1/policy',
+      schema: { summary: 'What is taken in', tags, response: { 200: policyShape } },
+      handler: async () => ({ maxFileBytes: policy.maxFileBytes, allowedTypes: policy.allowedTypes, scan }),
+    })
+    const mayReadDocs = async (request: { headers: { authorization?: string | undefined } }) => {
+      if (docs === 'read') credentials.require(request.headers.authorization, 'read')
+    }
+    app.route({
+      method: 'GET',
+      url: '/openapi.json',
+      schema: { hide: true },
+      onRequest: mayReadDocs,
+      handler: async () => app.swagger(),
+    })
+    await app.register(async (scope) => {
+      scope.addHook('onRequest', mayReadDocs)
+      await scope.register(swaggerUi, {
+        routePrefix: '/docs',
+        staticCSP: true,
+        uiConfig: { url: '/openapi.json', validatorUrl: null },
+      })
+    })
+  }
+}

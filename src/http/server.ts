@@ -1,0 +1,198 @@
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import fastifySwagger from '@fastify/swagger'
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import {
+  hasZodFastifySchemaValidationErrors,
+  jsonSchemaTransform,
+  serializerCompiler,
+  validatorCompiler,
+  type ZodTypeProvider,
+} from 'fastify-type-provider-zod'
+import Negotiator from 'negotiator'
+import { BadRequest, SenderGone } from '../errors.ts'
+import type { Events } from '../telemetry/events.ts'
+import { answerProblem } from './answer.ts'
+import { problemOf } from './problem.ts'
+
+export type App = FastifyInstance & ReturnType<FastifyInstance['withTypeProvider']>
+export type Routes = (app: ReturnType<typeof typed>) => void | Promise<void>
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who was let in, once it is known. */
+    who: string | null
+    /** The client waits for `100 Continue` before it sends its body. */
+    waitsForContinue: boolean
+  }
+  interface FastifyContextConfig {
+    /** What the route answers with when it is not JSON. */
+    media?: string
+  }
+}
+
+const waiting = new WeakSet<IncomingMessage>()
+
+function typed(app: FastifyInstance) {
+  return app.withTypeProvider<ZodTypeProvider>()
+}
+
+/** The HTTP face: request ids, one form of errors, unknown paths and methods, the description of all routes. */
+export async function createServer(options: { version: string; publicUrl: string; events: Events }, routes: Routes[]) {
+  const { events } = options
+  const app = typed(
+    Fastify({
+      logger: false,
+      genReqId: () => `req_${randomBytes(10).toString('hex')}`,
+      // Bodies have limits of their own; this ends what stalls before its route is known.
+      requestTimeout: 15 * 60 * 1000,
+      keepAliveTimeout: 65_000,
+      http: { headersTimeout: 15_000, maxHeaderSize: 16 * 1024 },
+      forceCloseConnections: 'idle',
+      exposeHeadRoutes: false,
+      clientErrorHandler: refuseBrokenRequest,
+    }),
+  )
+  app.setValidatorCompiler(validatorCompiler)
+  app.setSerializerCompiler(serializerCompiler)
+  app.decorateRequest('who', null)
+  app.decorateRequest('waitsForContinue', false)
+  // Whoever waits to be told to go on is told so where the body is read, after its credentials were judged.
+  app.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    waiting.add(request)
+    app.routing(request, response)
+  })
+  // Bodies are left unread here: each route that takes one reads it in its own way.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null))
+
+  app.addHook('onRequest', async (request, reply) => {
+    request.waitsForContinue = waiting.has(request.raw)
+    reply.header('x-request-id', request.id)
+    reply.header('x-content-type-options', 'nosniff')
+    const { media = 'application/json' } = request.routeOptions.config
+    if (request.headers.accept !== undefined && !request.is404) {
+      const accepted = new Negotiator(request.raw).mediaType([media, 'application/problem+json'])
+      if (accepted === undefined) {
+        const problem = {
+          status: 406,
+          code: 'not_acceptable',
+          title: 'Not acceptable.',
+          detail: `This answers with ${media} only.`,
+        }
+        return answerProblem(request, reply, problem)
+      }
+    }
+    return undefined
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    events.requestServed({
+      requestId: request.id,
+      method: request.method,
+      route: request.routeOptions.url ?? '(none)',
+      status: reply.raw.statusCode,
+      seconds: reply.elapsedTime / 1000,
+      who: request.who,
+    })
+  })
+
+  app.setErrorHandler((error, request, reply) => {
+    if (error instanceof SenderGone) {
+      // There is nobody to answer.
+      reply.hijack()
+      reply.raw.destroy()
+      return
+    }
+    const problem = problemOf(asBadRequest(error, request) ?? error)
+    if (problem.status >= 500) events.requestFailed(request.id, error)
+    if (problem.status === 401) events.credentialRefused(request.id, request.routeOptions.url ?? '(none)')
+    return answerProblem(request, reply, problem)
+  })
+
+  await app.register(fastifySwagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Clipgate',
+        version: options.version,
+        description: 'Takes in, checks, keeps and confirms the files that customers send in Genesys Cloud Web Messaging.',
+      },
+      servers: [{ url: options.publicUrl }],
+      components: { securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } } },
+    },
+    transform: jsonSchemaTransform,
+  })
+  const methodsOf = new Map<string, Set<string>>()
+  app.addHook('onRoute', ({ url, method }) => {
+    const methods = methodsOf.get(url) ?? new Set()
+    for (const one of [method].flat()) methods.add(one)
+    methodsOf.set(url, methods)
+  })
+  for (const add of routes) await app.register(async (scope) => add(typed(scope)))
+  refuseOtherMethods(app, methodsOf)
+  app.setNotFoundHandler((request, reply) => {
+    const problem = { status: 404, code: 'not_found', title: 'Not found.', detail: 'There is nothing here under this name.' }
+    return answerProblem(request, reply, problem)
+  })
+  return app
+}
+
+/** A path that is known answers 405 to methods that it does not have, and says which it has. */
+function refuseOtherMethods(app: FastifyInstance, methodsOf: Map<string, Set<string>>): void {
+  const known = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'] as const
+  for (const [url, methods] of [...methodsOf]) {
+    if (url.includes('*')) continue
+    const allowed = [...methods].join(', ')
+    app.route({
+      method: known.filter((method) => !methods.has(method)),
+      url,
+      schema: { hide: true },
+      handler: (request, reply) =>
+        answerProblem(request, reply.header('allow', allowed), {
+          status: 405,
+          code: 'method_not_allowed',
+          title: 'Method not allowed.',
+          detail: `This takes ${allowed}.`,
+        }),
+    })
+  }
+}
+
+/** What the framework finds wrong with a request before its route sees it. */
+function asBadRequest(error: unknown, request: FastifyRequest): BadRequest | null {
+  if (hasZodFastifySchemaValidationErrors(error)) {
+    const found = error.validation.map(({ instancePath, message }) => `${instancePath.replace('/', '') || 'request'}: ${message}`)
+    return new BadRequest('bad_request', found.join('; '))
+  }
+  const { code, statusCode } = error as { code?: string; statusCode?: number }
+  if (code?.startsWith('FST_ERR_CTP_'))
+    return new BadRequest(request.routeOptions.url === '/webhook/file-upload' ? 'bad_multipart' : 'bad_request', 'The body or its Content-Type is malformed.')
+  if (code?.startsWith('FST_') && statusCode === 400) return new BadRequest('bad_request', 'The request is malformed.')
+  return null
+}
+
+/** A request that is no HTTP: there is no request object to answer, only a socket. */
+function refuseBrokenRequest(error: NodeJS.ErrnoException, socket: import('node:net').Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const [status, code, title] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? ['431 Request Header Fields Too Large', 'bad_request', 'The headers are too large.']
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? ['408 Request Timeout', 'too_slow', 'The request did not come in time.']
+        : ['400 Bad Request', 'bad_request', 'The request is no HTTP that we read.']
+  const requestId = `req_${randomBytes(10).toString('hex')}`
+  const body = JSON.stringify({
+    type: `urn:clipgate:problem:${code}`,
+    title,
+    status: Number(status.slice(0, 3)),
+    detail: title,
+    code,
+    requestId,
+  })
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: application/problem+json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  )
+}

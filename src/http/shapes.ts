@@ -1,0 +1,103 @@
+import { z } from 'zod'
+import { attachmentStates, doors } from '../attachment.ts'
+import { refusalCodes } from '../errors.ts'
+
+/** The shapes of requests and answers: what the routes check and what `/openapi.json` describes. */
+
+const nullable = <T extends z.ZodType>(type: T) => type.nullable()
+
+export const verdictShape = z.object({
+  engine: z.string(),
+  verdict: z.enum(['clean', 'infected', 'unscannable', 'failed']),
+  detail: z.string().optional(),
+  signatures: z.string().optional(),
+  at: z.iso.datetime(),
+})
+
+export const attachmentShape = z.object({
+  id: z.string().describe('att_ and 26 characters.'),
+  state: z.enum(attachmentStates),
+  code: nullable(z.enum(refusalCodes)).describe('Why it was refused.'),
+  detail: nullable(z.string()),
+  door: z.enum(doors),
+  conversationId: nullable(z.string()),
+  messageId: nullable(z.string()),
+  filename: nullable(z.string()).describe('Exactly as the sender gave it. Show it escaped. Null once erased.'),
+  type: nullable(z.string()).describe('What the bytes are.'),
+  declaredType: nullable(z.string()),
+  size: nullable(z.number().int()).describe('Bytes.'),
+  sha256: nullable(z.string()),
+  scan: z.enum(['required', 'off']).describe('off: taken without asking an engine.'),
+  verdicts: z.array(verdictShape),
+  confirmation: nullable(
+    z.object({
+      state: z.enum(['pending', 'delivered', 'parked', 'dropped', 'off']),
+      way: nullable(z.enum(['message', 'attributes'])),
+      at: nullable(z.iso.datetime()),
+      possiblyRepeated: z.boolean().optional(),
+    }),
+  ).describe('Null: it belongs to no conversation.'),
+  receivedAt: z.iso.datetime(),
+})
+
+export const problemShape = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.number().int(),
+  detail: z.string(),
+  code: z.string(),
+  requestId: z.string(),
+  attachmentId: z.string().optional(),
+})
+
+/** Ids of the platform are UUIDs or 32 hex digits; ours to check is only that they can stand in a path. */
+const platformId = z
+  .string()
+  .max(100)
+  .regex(/^[A-Za-z0-9_-]*$/, 'may have letters, digits, - and _ only')
+  .transform((id) => id || null)
+
+export const pushQuery = z.object({
+  conversation_id: platformId.nullable().default(null).describe('Without it nothing is confirmed.'),
+  message_id: platformId.nullable().default(null),
+  language: z.string().max(35).nullable().default(null).describe('BCP 47; of the sentence that the customer gets.'),
+})
+
+export const pushAnswer = z.object({
+  status: z.enum(['success', 'quarantined']),
+  message: z.string(),
+  attachment: attachmentShape,
+})
+
+export const listQuery = z.object({
+  conversationId: z.string().optional(),
+  state: z.enum(attachmentStates).optional(),
+  type: z.string().optional(),
+  door: z.enum(doors).optional(),
+  q: z.string().min(1).max(200).optional().describe('The beginning of a word in the name, or a whole id or digest.'),
+  from: z.iso.datetime({ offset: true }).transform((text) => new Date(text)).optional(),
+  to: z.iso.datetime({ offset: true }).transform((text) => new Date(text)).optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: z.string().optional().describe('next of the page before.'),
+})
+
+export const listAnswer = z.object({ items: z.array(attachmentShape), next: nullable(z.string()) })
+
+export const receiptShape = z.object({
+  attachmentId: z.string(),
+  erasedAt: z.iso.datetime(),
+  key: z.literal('destroyed'),
+  bytes: z.literal('removed'),
+  digestOfRecord: z.string().describe('SHA-256 of the record as it was before.'),
+})
+
+export const policyShape = z.object({
+  maxFileBytes: z.number().int(),
+  allowedTypes: z.array(z.string()),
+  scan: z.enum(['required', 'off']),
+})
+
+export const readyShape = z.object({
+  ready: z.boolean(),
+  checks: z.record(z.string(), z.object({ ok: z.boolean(), cause: z.string().optional(), note: z.string().optional() })),
+})

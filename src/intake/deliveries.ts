@@ -1,0 +1,32 @@
+import { createHash } from 'node:crypto'
+import type { Attachment } from '../attachment.ts'
+import { Conflict, Gone } from '../errors.ts'
+import { type Delivery, type EarlierDelivery, messageScope } from '../records/questions/settle.ts'
+import type { Arrival } from './arrival.ts'
+import type { Spooled } from './spool/spool.ts'
+
+/**
+ * How this arrival will be known again. The sender's own key, or else the message that it came with and what it holds;
+ * with neither it is new. Of a file that was cut off at the limit we know no digest: name, type and code stand for it.
+ */
+export function deliveryOf(arrival: Arrival, file: Spooled): Delivery | null {
+  const { conversationId, messageId, filename, declaredType } = arrival
+  const content = file.tooLarge ? 'too_large' : file.sha256
+  const fingerprint = digestOf([conversationId, messageId, filename, declaredType, content])
+  if (arrival.delivery) return { ...arrival.delivery, fingerprint }
+  if (conversationId === null || messageId === null) return null
+  const told = file.tooLarge ? [filename, declaredType, content] : [content]
+  return { scope: messageScope, key: digestOf([conversationId, messageId, ...told]), fingerprint }
+}
+
+/** What the first arrival was answered. Throws when this one is another file, or its attachment was erased. */
+export function sameAnswer(delivery: Delivery, earlier: EarlierDelivery): Attachment {
+  if (!earlier.answer) throw new Gone('The file of this delivery was erased.')
+  if (earlier.fingerprint !== delivery.fingerprint)
+    throw new Conflict('conflict', 'This delivery was made before with another file, name, type or message.')
+  return earlier.answer
+}
+
+function digestOf(parts: (string | null)[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
+}

@@ -1,0 +1,136 @@
+import { type Attachment, newAttachmentId, type Verdict } from '../attachment.ts'
+import type { Clock } from '../clock.ts'
+import { OutcomeUnknown, Refused } from '../errors.ts'
+import type { Records } from '../records/records.ts'
+import { type Scanner, scanWithAll } from '../scan/scanner.ts'
+import type { KeyRing } from '../seal/keys.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Events } from '../telemetry/events.ts'
+import type { Admission } from './admission.ts'
+import type { Arrival } from './arrival.ts'
+import { deliveryOf, sameAnswer } from './deliveries.ts'
+import { type Inspection, inspectWithAll } from './inspect/inspect.ts'
+import { checkPolicy, type Policy } from './policy.ts'
+import type { Spool, Spooled } from './spool/spool.ts'
+
+export interface IntakeParts {
+  admission: Admission
+  spool: Spool
+  policy: Policy
+  inspections: Inspection[]
+  /** Null: the operator has switched scanning off. */
+  scanners: Scanner[] | null
+  keys: KeyRing
+  storage: Storage
+  records: Records
+  /** Null: nothing is confirmed. Else the language for arrivals that name none that we have. */
+  confirm: { languageOf(asked: string | null): string } | null
+  clock: Clock
+  events: Events
+}
+
+/** Who sent it and under which request, for the audit trail. */
+export interface Caller {
+  who: string
+  requestId: string
+}
+
+/** `repeated`: this delivery was here before, and this is what it was answered. */
+export interface Outcome {
+  attachment: Attachment
+  repeated: boolean
+}
+
+export type Intake = (arrival: Arrival, caller: Caller) => Promise<Outcome>
+
+/**
+ * Takes one file along the whole path. A judgement on the file is an `Outcome`; a throw means that nothing is kept and
+ * nothing was said: `Unavailable` (send it again), `Conflict`, `Gone`, or what reading the arrival threw.
+ */
+export async function intake(arrival: Arrival, caller: Caller, parts: IntakeParts): Promise<Outcome> {
+  const leave = await parts.admission.enter(arrival.delivery)
+  try {
+    const id = newAttachmentId()
+    const options = { id, dataKey: parts.keys.newDataKey(), maxBytes: parts.policy.maxFileBytes }
+    const file = await parts.spool.spool(arrival.bytes, options)
+    try {
+      const delivery = deliveryOf(arrival, file)
+      const earlier = delivery && (await parts.records.earlierDelivery(delivery))
+      if (delivery && earlier) return { attachment: sameAnswer(delivery, earlier), repeated: true }
+      const judgement = await judge(arrival, file, parts)
+      if (judgement.accepted && !file.tooLarge) await parts.storage.adopt(id, file)
+      return await settle(arrival, caller, file, judgement, parts)
+    } finally {
+      await file.discard()
+    }
+  } finally {
+    leave()
+  }
+}
+
+type Judgement = { accepted: true; verdicts: Verdict[] } | { accepted: false; refusal: Refused }
+
+async function judge(arrival: Arrival, file: Spooled, parts: IntakeParts): Promise<Judgement> {
+  try {
+    checkPolicy(parts.policy, arrival, file)
+    if (file.tooLarge) throw new Error('the policy lets a cut file pass')
+    await inspectWithAll(parts.inspections, file)
+    return { accepted: true, verdicts: await scanWithAll(parts.scanners ?? [], file) }
+  } catch (error) {
+    if (error instanceof Refused) return { accepted: false, refusal: error }
+    throw error
+  }
+}
+
+async function settle(
+  arrival: Arrival,
+  { who, requestId }: Caller,
+  file: Spooled,
+  judgement: Judgement,
+  { records, storage, keys, scanners, confirm, clock, events }: IntakeParts,
+): Promise<Outcome> {
+  const now = clock.now()
+  const { id } = file
+  const { conversationId, messageId } = arrival
+  const owed = conversationId !== null && confirm ? { language: confirm.languageOf(arrival.language) } : null
+  const refusal = judgement.accepted ? null : judgement.refusal
+  const attachment: Attachment = {
+    id,
+    state: refusal ? 'refused' : 'accepted',
+    code: refusal?.code ?? null,
+    detail: refusal?.detail ?? null,
+    door: arrival.door,
+    conversationId,
+    messageId,
+    filename: arrival.filename,
+    type: file.type,
+    declaredType: arrival.declaredType,
+    size: file.size,
+    sha256: file.sha256,
+    scan: scanners ? 'required' : 'off',
+    verdicts: judgement.accepted ? judgement.verdicts : [],
+    confirmation: conversationId === null ? null : { state: owed ? 'pending' : 'off', way: null, at: null },
+    receivedAt: now.toISOString(),
+  }
+  const delivery = deliveryOf(arrival, file)
+  const kept = judgement.accepted && !file.tooLarge
+  try {
+    const settled = await records.settle({
+      attachment,
+      key: kept ? keys.wrap(file.dataKey, id) : null,
+      confirmation: owed,
+      delivery,
+      audit: { at: now, who, what: 'take', object: id, outcome: refusal?.code ?? 'accepted', requestId, detail: null },
+    })
+    if (settled.kind === 'already' && delivery) {
+      if (kept) await storage.remove(id)
+      return { attachment: sameAnswer(delivery, settled.earlier), repeated: true }
+    }
+  } catch (error) {
+    // A commit that may stand leaves its bytes alone: the sweep asks the records again before it removes them.
+    if (kept && !(error instanceof OutcomeUnknown)) await storage.remove(id).catch(() => {})
+    throw error
+  }
+  events.fileJudged(attachment, requestId)
+  return { attachment, repeated: false }
+}

@@ -1,0 +1,46 @@
+import { Refused } from '../errors.ts'
+import type { Arrival } from './arrival.ts'
+import { endingsIn, isDangerous } from './names.ts'
+import type { Spooled } from './spool/spool.ts'
+import { endingsOf } from './types.ts'
+
+export interface Policy {
+  /** Largest file, in bytes. */
+  maxFileBytes: number
+  /** Canonical MIME types. */
+  allowedTypes: string[]
+}
+
+/**
+ * Does this file keep to the policy, and do its name, its declared type and its content say the same?
+ * Throws `Refused`.
+ */
+export function checkPolicy(policy: Policy, arrival: Arrival, file: Spooled): void {
+  if (file.tooLarge)
+    throw new Refused('too_large', `File size exceeds maximum allowed size of ${policy.maxFileBytes} bytes.`)
+  if (file.size === 0) throw new Refused('empty', 'The file has no bytes.')
+  if (!policy.allowedTypes.includes(arrival.declaredType))
+    throw new Refused(
+      'type_not_allowed',
+      `MIME type '${arrival.declaredType}' is not allowed. Allowed types: ${policy.allowedTypes.join(', ')}`,
+    )
+  checkName(arrival)
+  if (file.type !== arrival.declaredType)
+    throw new Refused('type_mismatch', `Declared as ${arrival.declaredType}, but the content is ${file.type ?? 'of no known type'}.`)
+}
+
+/** The platform asks for an ending too (FACTS 4), so a name without one says nothing that could agree. */
+function checkName({ filename, declaredType }: Arrival): void {
+  const allowed = endingsOf(declaredType)
+  const { last, inner } = endingsIn(filename)
+  const strange = last.find((ending) => !allowed.has(ending))
+  if (strange !== undefined)
+    throw new Refused(
+      'type_mismatch',
+      strange === ''
+        ? `Declared as ${declaredType}, but the name has no ending.`
+        : `Declared as ${declaredType}, but the name ends in .${strange}.`,
+    )
+  const hidden = inner.find(isDangerous)
+  if (hidden !== undefined) throw new Refused('type_mismatch', `The name hides the ending .${hidden}.`)
+}

@@ -1,0 +1,35 @@
+import { fileTypeFromBuffer } from 'file-type'
+import { canonicalType } from '../types.ts'
+
+/** How many first bytes `sniff` looks at: what file-type samples. */
+export const headBytes = 4100
+
+/** What opens a text that some program would run or render as more than text. */
+const openings: [RegExp, string][] = [
+  [/^%PDF-/, 'application/pdf'],
+  [/^%!/, 'application/postscript'],
+  [/^\{\\rtf/i, 'application/rtf'],
+  [/^#!/, 'text/x-script'],
+  [/^<svg[\s>/]/i, 'image/svg+xml'],
+  [/^<\?xml[\s?]/i, 'application/xml'],
+  [/^<\?/, 'text/x-script'],
+  [/^<%/, 'text/x-script'],
+  [/^<script[\s>/]/i, 'text/x-script'],
+  [/^<[a-z!/]/i, 'text/html'],
+]
+
+/**
+ * The type that the bytes say, or null when none that we know. Text is asked first: bytes that are text throughout are no
+ * binary format, whatever their first two letters ("BMW…" is no bitmap).
+ */
+export async function sniff(head: Uint8Array, isText: boolean): Promise<string | null> {
+  if (isText) return textType(head)
+  const found = await fileTypeFromBuffer(head).catch(() => undefined)
+  return found ? canonicalType(found.mime) : null
+}
+
+function textType(head: Uint8Array): string {
+  const utf16 = head[0] === 0xff && head[1] === 0xfe ? 'utf-16le' : head[0] === 0xfe && head[1] === 0xff ? 'utf-16be' : null
+  const start = new TextDecoder(utf16 ?? 'utf-8').decode(head).trimStart()
+  return openings.find(([opening]) => opening.test(start))?.[1] ?? 'text/plain'
+}

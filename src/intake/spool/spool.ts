@@ -1,0 +1,118 @@
+import { randomUUID } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { AttachmentId } from '../../attachment.ts'
+import { Unavailable } from '../../errors.ts'
+import { segmentBytes } from '../../seal/format.ts'
+import { type ByteRange, unseal } from '../../seal/unseal.ts'
+import type { SealedFile } from '../../storage/storage.ts'
+import { createThreads, type Threads } from './threads.ts'
+
+/** The private copy that the checks read, sealed while it arrived. It becomes the stored object, or is discarded. */
+export interface WholeFile extends SealedFile {
+  tooLarge: false
+  id: AttachmentId
+  dataKey: Buffer
+  /** Bytes of plaintext. */
+  size: number
+  sha256: string
+  /** The canonical MIME type that the bytes say, or null. */
+  type: string | null
+  /** Plaintext, in memory only, each piece proved before it comes. */
+  open(range?: ByteRange): AsyncIterable<Buffer>
+  /** Removes the copy unless the storage has taken it. */
+  discard(): Promise<void>
+}
+
+/** A file that was cut off one byte past the limit. Nothing is kept of it. */
+export interface CutFile {
+  tooLarge: true
+  id: AttachmentId
+  size: null
+  sha256: null
+  type: null
+  discard(): Promise<void>
+}
+
+export type Spooled = WholeFile | CutFile
+
+export interface SpoolOptions {
+  id: AttachmentId
+  dataKey: Buffer
+  maxBytes: number
+}
+
+export interface Spool {
+  /**
+   * Reads `bytes` to their end or to the limit, in memory of two 64 KiB segments a file. On any failure nothing is left.
+   * Throws what the reading throws, and `Unavailable` when the disk does not take the file.
+   */
+  spool(bytes: AsyncIterable<Uint8Array>, options: SpoolOptions): Promise<Spooled>
+  close(): Promise<void>
+}
+
+/** Empties `dir` first: what lies there was given up by a process that died. */
+export async function openSpool(dir: string, threads: number): Promise<Spool> {
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  for (const name of await readdir(dir)) await rm(join(dir, name), { force: true })
+  const pool = createThreads(threads)
+  return {
+    spool: (bytes, options) => spoolOne(pool, join(dir, randomUUID()), bytes, options),
+    close: () => pool.close(),
+  }
+}
+
+async function spoolOne(
+  threads: Threads,
+  path: string,
+  bytes: AsyncIterable<Uint8Array>,
+  { id, dataKey, maxBytes }: SpoolOptions,
+): Promise<Spooled> {
+  const pass = threads.begin({ path, attachmentId: id, dataKey })
+  let buffer = await pass.nextBuffer()
+  let filled = 0
+  let size = 0
+  try {
+    for await (const chunk of bytes) {
+      size += chunk.length
+      if (size > maxBytes) {
+        await pass.abort()
+        return { tooLarge: true, id, size: null, sha256: null, type: null, discard: async () => {} }
+      }
+      for (let at = 0; at < chunk.length; ) {
+        // A full segment goes only when more has come: the last one must be marked as the last.
+        if (filled === segmentBytes) {
+          pass.send(buffer, filled, false)
+          buffer = await pass.nextBuffer()
+          filled = 0
+        }
+        const piece = chunk.subarray(at, at + segmentBytes - filled)
+        buffer.set(piece, filled)
+        filled += piece.length
+        at += piece.length
+      }
+    }
+    pass.send(buffer, filled, true)
+    const result = await pass.result()
+    return {
+      ...result,
+      tooLarge: false,
+      id,
+      path,
+      dataKey,
+      open: (range) =>
+        unseal(
+          { dataKey, attachmentId: id, size: result.size, open: async (sealed) => createReadStream(path, { ...sealed }) },
+          range,
+        ),
+      discard: () =>
+        rm(path, { force: true }).catch((cause) => {
+          throw new Unavailable('the spool cannot be cleared', { cause })
+        }),
+    }
+  } catch (error) {
+    await pass.abort()
+    throw error
+  }
+}

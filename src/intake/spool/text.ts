@@ -1,0 +1,71 @@
+import { isUtf8 } from 'node:buffer'
+
+/**
+ * Watches a whole file go by and tells at its end whether it is text: UTF-8, or UTF-16 with its mark, without NUL or
+ * control characters (but tab, line feed, form feed and carriage return).
+ */
+export interface TextProbe {
+  see(bytes: Uint8Array): void
+  isText(): boolean
+}
+
+export function textProbe(): TextProbe {
+  let check: ((bytes: Buffer, last: boolean) => boolean) | null = null
+  let text = true
+  let held = Buffer.alloc(0)
+  const look = (bytes: Buffer, last: boolean) => {
+    check ??= encodingOf(bytes)
+    text = check(bytes, last)
+  }
+  return {
+    see(bytes) {
+      if (!text || bytes.length === 0) return
+      // A character may be cut by the border between two pieces: up to 3 bytes wait for the next piece.
+      const joined = held.length > 0 ? Buffer.concat([held, bytes]) : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+      const ready = joined.length - Math.min(joined.length, 4) + wholeCharacters(joined.subarray(-4))
+      held = Buffer.from(joined.subarray(ready))
+      if (ready > 0) look(joined.subarray(0, ready), false)
+    },
+    isText() {
+      if (text && held.length > 0) look(held, true)
+      held = Buffer.alloc(0)
+      return text
+    },
+  }
+}
+
+/** How many of these last bytes do not begin a character that is still to be completed, in UTF-8 or UTF-16. */
+function wholeCharacters(tail: Buffer): number {
+  for (let back = 1; back <= Math.min(3, tail.length); back++) {
+    const byte = tail[tail.length - back]!
+    if (byte >= 0xc0) return tail.length - back
+    if (byte < 0x80) break
+  }
+  return tail.length
+}
+
+function encodingOf(start: Buffer): (bytes: Buffer, last: boolean) => boolean {
+  if (start[0] === 0xff && start[1] === 0xfe) return utf16('utf-16le')
+  if (start[0] === 0xfe && start[1] === 0xff) return utf16('utf-16be')
+  return (bytes) => isUtf8(bytes) && !hasControls(bytes)
+}
+
+function utf16(encoding: 'utf-16le' | 'utf-16be'): (bytes: Buffer, last: boolean) => boolean {
+  const decoder = new TextDecoder(encoding, { fatal: true })
+  return (bytes, last) => {
+    try {
+      return !hasControls(Buffer.from(decoder.decode(bytes, { stream: !last })))
+    } catch {
+      return false
+    }
+  }
+}
+
+const isControl = Uint8Array.from({ length: 256 }, (_, byte) =>
+  (byte < 0x20 && ![0x09, 0x0a, 0x0c, 0x0d].includes(byte)) || byte === 0x7f ? 1 : 0,
+)
+
+function hasControls(bytes: Uint8Array): boolean {
+  for (let i = 0; i < bytes.length; i++) if (isControl[bytes[i]!] === 1) return true
+  return false
+}

@@ -1,0 +1,48 @@
+import { parentPort } from 'node:worker_threads'
+import { beginPass, type Pass, type PassResult, type PassStart, scratchBytes } from './pass.ts'
+
+/** To the thread: the next piece of a file, or that it is given up. Files are told apart by number. */
+export type ToThread =
+  | { file: number; begin?: PassStart; buffer: ArrayBuffer; length: number; last: boolean }
+  | { file: number; abort: true }
+
+/** Back from it: the buffer, to be filled again, and what became of the piece. */
+export interface FromThread {
+  file: number
+  buffer: ArrayBuffer
+  result?: PassResult
+  error?: { code: string | undefined; message: string }
+}
+
+const scratch = Buffer.alloc(scratchBytes)
+const passes = new Map<number, Pass>()
+
+parentPort?.on('message', async (message: ToThread) => {
+  if ('abort' in message) {
+    const pass = passes.get(message.file)
+    passes.delete(message.file)
+    try {
+      pass?.abort()
+    } catch {
+      // What cannot be removed now is removed when the service starts again: the spool is emptied then.
+    }
+    return
+  }
+  const { file, begin, buffer, length, last } = message
+  const answer: FromThread = { file, buffer }
+  try {
+    const pass = begin ? beginPass(begin, scratch) : passes.get(file)
+    if (!pass) throw new Error('this file failed before')
+    if (begin) passes.set(file, pass)
+    pass.segment(new Uint8Array(buffer, 0, length), last)
+    if (last) {
+      passes.delete(file)
+      answer.result = await pass.end()
+    }
+  } catch (error) {
+    passes.delete(file)
+    const { code, message: text } = error as NodeJS.ErrnoException
+    answer.error = { code, message: text }
+  }
+  parentPort?.postMessage(answer, [buffer])
+})

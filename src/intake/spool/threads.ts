@@ -1,0 +1,154 @@
+import { Worker } from 'node:worker_threads'
+import { Unavailable } from '../../errors.ts'
+import { segmentBytes } from '../../seal/format.ts'
+import type { PassResult, PassStart } from './pass.ts'
+import type { FromThread, ToThread } from './thread.ts'
+
+/** How many segments of one file may be on their way to its thread and back. */
+const window = 2
+
+/** One file's way through a thread. Buffers come from `nextBuffer` and are given away by `send`. */
+export interface ThreadPass {
+  /** A buffer of one segment. Waits while the thread is behind; throws `Unavailable` when it failed. */
+  nextBuffer(): Promise<Uint8Array>
+  send(buffer: Uint8Array, length: number, last: boolean): void
+  /** After the last segment was sent. */
+  result(): Promise<PassResult>
+  /** Gives the file up: its thread removes what is written. Safe to call at any time and twice. */
+  abort(): Promise<void>
+}
+
+export interface Threads {
+  begin(start: PassStart): ThreadPass
+  close(): Promise<void>
+}
+
+interface Running {
+  answered(message: FromThread): void
+  died(error: Error): void
+}
+
+/**
+ * Threads in which files are hashed, sealed and written, each file in one of them. Buffers travel there and back and are
+ * used again, so memory follows the number of files at once, not their size.
+ */
+export function createThreads(count: number): Threads {
+  const spare: Uint8Array[] = []
+  const running = new Map<number, Running>()
+  const threads = Array.from({ length: count }, () => startThread(running))
+  let nextFile = 0
+
+  return {
+    begin(start) {
+      const file = nextFile++
+      const thread = threads.reduce((least, candidate) => (candidate.files < least.files ? candidate : least))
+      thread.files++
+      let onTheWay = 0
+      let began = false
+      let failure: Error | null = null
+      let result: PassResult | null = null
+      let wake: (() => void) | null = null
+      let over = false
+
+      const finish = () => {
+        if (over) return
+        over = true
+        running.delete(file)
+        thread.files--
+      }
+      const changed = () => new Promise<void>((resolve) => (wake = resolve))
+      const woken = () => {
+        wake?.()
+        wake = null
+      }
+      running.set(file, {
+        answered(message) {
+          onTheWay--
+          if (spare.length < 512) spare.push(new Uint8Array(message.buffer))
+          if (message.error)
+            failure ??= new Unavailable('the spool cannot be written', {
+              cause: Object.assign(new Error(message.error.message), { code: message.error.code }),
+            })
+          if (message.result) result = message.result
+          woken()
+        },
+        died(error) {
+          onTheWay = 0
+          failure ??= new Unavailable('the spool thread died', { cause: error })
+          woken()
+        },
+      })
+
+      return {
+        async nextBuffer() {
+          while (onTheWay >= window && !failure) await changed()
+          if (failure) throw failure
+          return spare.pop() ?? new Uint8Array(segmentBytes)
+        },
+        send(buffer, length, last) {
+          const message: ToThread = { file, buffer: buffer.buffer as ArrayBuffer, length, last }
+          if (!began) message.begin = start
+          began = true
+          onTheWay++
+          thread.post(message, [message.buffer])
+        },
+        async result() {
+          while (!result && !failure) await changed()
+          finish()
+          if (failure) throw failure
+          return result!
+        },
+        async abort() {
+          if (over) return
+          if (began && !failure) thread.post({ file, abort: true }, [])
+          while (onTheWay > 0) await changed()
+          finish()
+        },
+      }
+    },
+    close: async () => {
+      await Promise.all(threads.map((thread) => thread.stop()))
+    },
+  }
+}
+
+interface Thread {
+  files: number
+  post(message: ToThread, transfer: ArrayBuffer[]): void
+  stop(): Promise<unknown>
+}
+
+/** A thread that dies fails the files that it had, and a new one takes its place. */
+function startThread(running: Map<number, Running>): Thread {
+  const mine = new Set<number>()
+  let stopping = false
+  let worker = start()
+
+  function start(): Worker {
+    const started = new Worker(new URL(import.meta.resolve('#threads/spool')))
+    started.unref()
+    started.on('message', (message: FromThread) => {
+      if (message.result || message.error) mine.delete(message.file)
+      running.get(message.file)?.answered(message)
+    })
+    started.on('error', (error) => {
+      for (const file of mine) running.get(file)?.died(error)
+      mine.clear()
+      if (!stopping) worker = start()
+    })
+    return started
+  }
+
+  return {
+    files: 0,
+    post(message, transfer) {
+      if ('abort' in message) mine.delete(message.file)
+      else mine.add(message.file)
+      worker.postMessage(message, transfer)
+    },
+    stop() {
+      stopping = true
+      return worker.terminate()
+    },
+  }
+}

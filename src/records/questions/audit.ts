@@ -1,0 +1,30 @@
+import type { Kysely } from 'kysely'
+import type { Schema } from '../schema.ts'
+
+/** Who did what to which object, and how it ended. Rows are never changed. */
+export interface AuditEntry {
+  at: Date
+  /** A key's name, `sender`, `cli`, `sweep`; never a secret. */
+  who: string
+  what: 'take' | 'list' | 'see' | 'read' | 'erase' | 'outbox_retry' | 'outbox_drop'
+  /** An attachment's id, or null when it was about none. */
+  object: string | null
+  outcome: string
+  requestId: string | null
+  detail: string | null
+}
+
+export async function audit(db: Kysely<Schema>, entry: AuditEntry): Promise<void> {
+  await db
+    .insertInto('audit')
+    .values({
+      at: entry.at.getTime(),
+      who: entry.who,
+      what: entry.what,
+      object: entry.object,
+      outcome: entry.outcome,
+      request_id: entry.requestId,
+      detail: entry.detail,
+    })
+    .execute()
+}

@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto'
+import type { Kysely } from 'kysely'
+import type { AttachmentId } from '../../attachment.ts'
+import type { Schema } from '../schema.ts'
+import { attachment } from './attachments.ts'
+import { type AuditEntry, audit } from './audit.ts'
+import { messageScope } from './settle.ts'
+
+/** What is known of an erased attachment. */
+export interface Erased {
+  id: AttachmentId
+  erasedAt: Date
+  /** SHA-256 of the record, as JSON, as it was before. */
+  recordDigest: string
+  /** The storage may still hold its bytes, which nothing can open any more. */
+  stored: boolean
+}
+
+/**
+ * Destroys the key and all that tells of the content or the customer's name for it; the ids and an audit row stay.
+ * The same again changes nothing. Null: there is no such attachment.
+ */
+export async function erase(
+  db: Kysely<Schema>,
+  { id, at, audit: entry }: { id: AttachmentId; at: Date; audit: AuditEntry },
+): Promise<Erased | null> {
+  const before = await attachment(db, id)
+  if (!before) return null
+  if (before.state !== 'erased') {
+    await db.deleteFrom('data_keys').where('attachment_id', '=', id).execute()
+    await db
+      .updateTable('attachments')
+      .set({
+        state: 'erased',
+        code: null,
+        detail: null,
+        filename: null,
+        sha256: null,
+        verdicts: '[]',
+        erased_at: at.getTime(),
+        record_digest: createHash('sha256').update(JSON.stringify(before)).digest('hex'),
+      })
+      .where('id', '=', id)
+      .execute()
+    await db.deleteFrom('attachment_words').where('attachment_id', '=', id).execute()
+    // A delivery that its sender named is still known, so that a late repetition does not bring the file back.
+    await db
+      .updateTable('deliveries')
+      .set({ fingerprint: null, answer: null })
+      .where('attachment_id', '=', id)
+      .where('scope', '!=', messageScope)
+      .execute()
+    await db.deleteFrom('deliveries').where('attachment_id', '=', id).where('scope', '=', messageScope).execute()
+    await db
+      .updateTable('confirmations')
+      .set({ state: 'dropped', reason: 'the attachment was erased', lease: null, settled_at: at.getTime() })
+      .where('attachment_id', '=', id)
+      .where('state', 'in', ['pending', 'parked'])
+      .execute()
+    await audit(db, entry)
+  }
+  const row = await db
+    .selectFrom('attachments')
+    .select(['erased_at', 'record_digest', 'stored'])
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow()
+  return { id, erasedAt: new Date(row.erased_at!), recordDigest: row.record_digest!, stored: row.stored === 1 }
+}
+
+/** The storage holds nothing under this id any more. */
+export async function bytesRemoved(db: Kysely<Schema>, id: AttachmentId): Promise<void> {
+  await db.updateTable('attachments').set({ stored: 0 }).where('id', '=', id).execute()
+}
+
+/** Erased attachments whose bytes may still be there: an erasure that was cut short. */
+export async function erasedButStored(db: Kysely<Schema>, limit: number): Promise<AttachmentId[]> {
+  const rows = await db
+    .selectFrom('attachments')
+    .select('id')
+    .where('erased_at', 'is not', null)
+    .where('stored', '=', 1)
+    .limit(limit)
+    .execute()
+  return rows.map(({ id }) => id as AttachmentId)
+}

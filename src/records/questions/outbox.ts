@@ -1,0 +1,214 @@
+import type { Kysely } from 'kysely'
+import type { AttachmentId, Way } from '../../attachment.ts'
+import type { Schema } from '../schema.ts'
+import { type AuditEntry, audit } from './audit.ts'
+
+/** A confirmation that is ours to deliver until its lease runs out. */
+export interface Leased {
+  attachmentId: AttachmentId
+  conversationId: string
+  language: string
+  /** Attempts that began before this one. */
+  attempts: number
+  /** An earlier attempt began and its answer is not known. */
+  uncertain: boolean
+  lease: string
+}
+
+/**
+ * Takes up to `limit` confirmations that are due, at most one a conversation, oldest first. One whose lease ran out is
+ * taken again as uncertain.
+ */
+export async function leaseConfirmations(
+  db: Kysely<Schema>,
+  { lease, now, until, limit }: { lease: string; now: Date; until: Date; limit: number },
+): Promise<Leased[]> {
+  const due = await db
+    .selectFrom('confirmations')
+    .select(['attachment_id', 'conversation_id', 'language', 'attempts', 'uncertain', 'lease'])
+    .where('state', '=', 'pending')
+    .where('next_at', '<=', now.getTime())
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('confirmations as other')
+            .select('other.attachment_id')
+            .whereRef('other.conversation_id', '=', 'confirmations.conversation_id')
+            .where('other.state', '=', 'pending')
+            .where('other.lease', 'is not', null)
+            .where('other.next_at', '>', now.getTime()),
+        ),
+      ),
+    )
+    .orderBy('next_at')
+    .limit(limit * 4)
+    .execute()
+  const taken = new Map<string, Leased>()
+  for (const row of due) {
+    if (taken.size === limit) break
+    if (taken.has(row.conversation_id)) continue
+    taken.set(row.conversation_id, {
+      attachmentId: row.attachment_id as AttachmentId,
+      conversationId: row.conversation_id,
+      language: row.language,
+      attempts: row.attempts,
+      uncertain: row.uncertain === 1 || row.lease !== null,
+      lease,
+    })
+  }
+  const leased = [...taken.values()]
+  for (const { attachmentId, uncertain } of leased)
+    await db
+      .updateTable('confirmations')
+      .set(({ eb }) => ({
+        lease,
+        next_at: until.getTime(),
+        uncertain: uncertain ? 1 : 0,
+        attempts: eb('attempts', '+', 1),
+      }))
+      .where('attachment_id', '=', attachmentId)
+      .execute()
+  return leased
+}
+
+/** How an attempt ended. `retry` carries whether the platform may have taken it although we do not know. */
+export type Delivered =
+  | { kind: 'delivered'; way: Way; at: Date; possiblyRepeated: boolean }
+  | { kind: 'retry'; nextAt: Date; uncertain: boolean; reason: string }
+  | { kind: 'parked'; at: Date; reason: string }
+
+/** Settles an attempt, only if its lease is still held. Tells whether it was. */
+export async function settleConfirmation(
+  db: Kysely<Schema>,
+  { attachmentId, lease, outcome }: { attachmentId: AttachmentId; lease: string; outcome: Delivered },
+): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('confirmations')
+    .set(
+      outcome.kind === 'delivered'
+        ? {
+            state: 'delivered',
+            way: outcome.way,
+            settled_at: outcome.at.getTime(),
+            possibly_repeated: outcome.possiblyRepeated ? 1 : 0,
+            reason: null,
+            lease: null,
+          }
+        : outcome.kind === 'retry'
+          ? {
+              next_at: outcome.nextAt.getTime(),
+              uncertain: outcome.uncertain ? 1 : 0,
+              reason: outcome.reason,
+              lease: null,
+            }
+          : { state: 'parked', settled_at: outcome.at.getTime(), reason: outcome.reason, lease: null },
+    )
+    .where('attachment_id', '=', attachmentId)
+    .where('state', '=', 'pending')
+    .where('lease', '=', lease)
+    .executeTakeFirst()
+  return numUpdatedRows > 0n
+}
+
+/** After a start of the only process: leases of the one before run out at once, and what they did is uncertain. */
+export async function releaseLeases(db: Kysely<Schema>, now: Date): Promise<void> {
+  await db
+    .updateTable('confirmations')
+    .set({ lease: null, uncertain: 1, next_at: now.getTime() })
+    .where('state', '=', 'pending')
+    .where('lease', 'is not', null)
+    .execute()
+}
+
+export interface OutboxEntry {
+  attachmentId: string
+  conversationId: string
+  state: string
+  way: string | null
+  attempts: number
+  nextAt: Date
+  reason: string | null
+  createdAt: Date
+}
+
+export async function listOutbox(
+  db: Kysely<Schema>,
+  { state, limit }: { state: string | null; limit: number },
+): Promise<OutboxEntry[]> {
+  let rows = db.selectFrom('confirmations').selectAll().orderBy('created_at').limit(limit)
+  if (state !== null) rows = rows.where('state', '=', state)
+  return (await rows.execute()).map((row) => ({
+    attachmentId: row.attachment_id,
+    conversationId: row.conversation_id,
+    state: row.state,
+    way: row.way,
+    attempts: row.attempts,
+    nextAt: new Date(row.next_at),
+    reason: row.reason,
+    createdAt: new Date(row.created_at),
+  }))
+}
+
+/** Makes parked confirmations due again, from the first step of the timetable. Returns how many. */
+export async function retryConfirmations(
+  db: Kysely<Schema>,
+  { attachmentId, at, audit: entry }: { attachmentId: string | null; at: Date; audit: AuditEntry },
+): Promise<number> {
+  let rows = db
+    .updateTable('confirmations')
+    .set({ state: 'pending', attempts: 0, next_at: at.getTime(), settled_at: null, lease: null })
+    .where('state', '=', 'parked')
+  if (attachmentId !== null) rows = rows.where('attachment_id', '=', attachmentId)
+  const { numUpdatedRows } = await rows.executeTakeFirst()
+  await audit(db, { ...entry, outcome: `${numUpdatedRows} due again` })
+  return Number(numUpdatedRows)
+}
+
+/** Gives up what is owed. Returns how many. */
+export async function dropConfirmations(
+  db: Kysely<Schema>,
+  { attachmentId, at, audit: entry }: { attachmentId: string; at: Date; audit: AuditEntry },
+): Promise<number> {
+  const { numUpdatedRows } = await db
+    .updateTable('confirmations')
+    .set({ state: 'dropped', reason: 'dropped by the operator', settled_at: at.getTime(), lease: null })
+    .where('state', 'in', ['pending', 'parked'])
+    .where('attachment_id', '=', attachmentId)
+    .executeTakeFirst()
+  await audit(db, { ...entry, outcome: `${numUpdatedRows} dropped` })
+  return Number(numUpdatedRows)
+}
+
+/** How the outbox stands: for health and metrics. */
+export interface OutboxState {
+  pending: number
+  parked: number
+  /** When the oldest that is pending was owed; null when none is. */
+  oldestPendingAt: Date | null
+  /** When the next becomes due; null when none is pending. */
+  nextDueAt: Date | null
+}
+
+export async function outboxState(db: Kysely<Schema>): Promise<OutboxState> {
+  const pending = await db
+    .selectFrom('confirmations')
+    .where('state', '=', 'pending')
+    .select(({ fn }) => [
+      fn.countAll<number>().as('count'),
+      fn.min('created_at').as('oldest'),
+      fn.min('next_at').as('next'),
+    ])
+    .executeTakeFirstOrThrow()
+  const parked = await db
+    .selectFrom('confirmations')
+    .where('state', '=', 'parked')
+    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .executeTakeFirstOrThrow()
+  const date = (ms: number | null) => (ms === null ? null : new Date(Number(ms)))
+  return {
+    pending: Number(pending.count),
+    parked: Number(parked.count),
+    oldestPendingAt: date(pending.oldest),
+    nextDueAt: date(pending.next),
+  }
+}

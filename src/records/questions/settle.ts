@@ -1,0 +1,133 @@
+import type { Kysely } from 'kysely'
+import type { Attachment } from '../../attachment.ts'
+import type { WrappedKey } from '../../seal/keys.ts'
+import type { Schema } from '../schema.ts'
+import { wordsOf } from './attachments.ts'
+import { type AuditEntry, audit } from './audit.ts'
+
+/** The scope of deliveries that are known by the message that they came with. */
+export const messageScope = 'message'
+
+/** How a delivery is known again: who calls it what, and what it held. */
+export interface Delivery {
+  scope: string
+  key: string
+  fingerprint: string
+}
+
+/** All that becomes true of a file at once: it is settled in one transaction. */
+export interface Settlement {
+  attachment: Attachment
+  /** For accepted files: the key under which the storage's bytes open. */
+  key: WrappedKey | null
+  /** Whether the conversation is owed a confirmation, and in which language. */
+  confirmation: { language: string } | null
+  delivery: Delivery | null
+  audit: AuditEntry
+}
+
+/** What a delivery's first arrival was answered. */
+export interface EarlierDelivery {
+  /** Null once the attachment was erased. */
+  fingerprint: string | null
+  /** The attachment as that answer showed it; null once it was erased. */
+  answer: Attachment | null
+}
+
+/** `already`: another arrival of this delivery has won; nothing of this one is kept. */
+export type Settled = { kind: 'settled' } | { kind: 'already'; earlier: EarlierDelivery }
+
+export async function settle(db: Kysely<Schema>, settlement: Settlement): Promise<Settled> {
+  const { attachment, key, confirmation, delivery } = settlement
+  const receivedAt = Date.parse(attachment.receivedAt)
+  if (delivery) {
+    const { numInsertedOrUpdatedRows } = await db
+      .insertInto('deliveries')
+      .values({ ...delivery, attachment_id: attachment.id, answer: JSON.stringify(attachment), at: receivedAt })
+      .onConflict((conflict) => conflict.columns(['scope', 'key']).doNothing())
+      .executeTakeFirstOrThrow()
+    if (!numInsertedOrUpdatedRows) {
+      const earlier = await earlierDelivery(db, delivery)
+      if (!earlier) throw new Error('a delivery that conflicts and is not there')
+      return { kind: 'already', earlier }
+    }
+  }
+  await db
+    .insertInto('attachments')
+    .values({
+      id: attachment.id,
+      state: attachment.state,
+      code: attachment.code,
+      detail: attachment.detail,
+      door: attachment.door,
+      conversation_id: attachment.conversationId,
+      message_id: attachment.messageId,
+      filename: attachment.filename,
+      type: attachment.type,
+      declared_type: attachment.declaredType,
+      size: attachment.size,
+      sha256: attachment.sha256,
+      scan: attachment.scan,
+      verdicts: JSON.stringify(attachment.verdicts),
+      received_at: receivedAt,
+      erased_at: null,
+      record_digest: null,
+      stored: key ? 1 : 0,
+    })
+    .execute()
+  const words = wordsOf(attachment.filename ?? '')
+  if (words.length > 0)
+    await db
+      .insertInto('attachment_words')
+      .values(words.map((word) => ({ word, received_at: receivedAt, attachment_id: attachment.id })))
+      .execute()
+  if (key)
+    await db
+      .insertInto('data_keys')
+      .values({ attachment_id: attachment.id, master_key_id: key.masterKeyId, wrapped: key.wrapped })
+      .execute()
+  if (confirmation && attachment.conversationId !== null)
+    await db
+      .insertInto('confirmations')
+      .values({
+        attachment_id: attachment.id,
+        conversation_id: attachment.conversationId,
+        language: confirmation.language,
+        state: 'pending',
+        way: null,
+        attempts: 0,
+        next_at: receivedAt,
+        lease: null,
+        uncertain: 0,
+        possibly_repeated: 0,
+        reason: null,
+        created_at: receivedAt,
+        settled_at: null,
+      })
+      .execute()
+  await audit(db, settlement.audit)
+  return { kind: 'settled' }
+}
+
+/** Null: this delivery is new. */
+export async function earlierDelivery(
+  db: Kysely<Schema>,
+  { scope, key }: { scope: string; key: string },
+): Promise<EarlierDelivery | null> {
+  const row = await db
+    .selectFrom('deliveries')
+    .select(['fingerprint', 'answer'])
+    .where('scope', '=', scope)
+    .where('key', '=', key)
+    .executeTakeFirst()
+  return row ? { fingerprint: row.fingerprint, answer: row.answer === null ? null : JSON.parse(row.answer) } : null
+}
+
+/** Forgets the deliveries that senders named themselves before `before`; the others go with their attachment. */
+export async function forgetDeliveries(db: Kysely<Schema>, { before }: { before: Date }): Promise<void> {
+  await db
+    .deleteFrom('deliveries')
+    .where('at', '<', before.getTime())
+    .where('scope', '!=', messageScope)
+    .execute()
+}

@@ -1,0 +1,76 @@
+import type { Kysely } from 'kysely'
+import {
+  attachment,
+  idsOfConversation,
+  listAttachments,
+  newestOfConversation,
+  receivedBefore,
+  storedAmong,
+} from './questions/attachments.ts'
+import { audit } from './questions/audit.ts'
+import { bytesRemoved, erase, erasedButStored } from './questions/erase.ts'
+import { dataKey, masterKeyIds, masterKeys, nameMasterKey } from './questions/keys.ts'
+import {
+  dropConfirmations,
+  leaseConfirmations,
+  listOutbox,
+  outboxState,
+  releaseLeases,
+  retryConfirmations,
+  settleConfirmation,
+} from './questions/outbox.ts'
+import { earlierDelivery, forgetDeliveries, settle } from './questions/settle.ts'
+import type { Schema } from './schema.ts'
+
+/** Questions that only read. */
+export const reads = {
+  attachment,
+  listAttachments,
+  newestOfConversation,
+  storedAmong,
+  receivedBefore,
+  idsOfConversation,
+  erasedButStored,
+  earlierDelivery,
+  dataKey,
+  masterKeys,
+  masterKeyIds,
+  listOutbox,
+  outboxState,
+}
+
+/** Changes: each is one value, and one transaction. */
+export const changes = {
+  settle,
+  forgetDeliveries,
+  erase,
+  bytesRemoved,
+  nameMasterKey,
+  leaseConfirmations,
+  settleConfirmation,
+  releaseLeases,
+  retryConfirmations,
+  dropConfirmations,
+  audit,
+}
+
+type Asked<Questions> = {
+  [Name in keyof Questions]: Questions[Name] extends (db: Kysely<Schema>, ...args: infer Args) => Promise<infer Answer>
+    ? (...args: Args) => Promise<Answer>
+    : never
+}
+
+/**
+ * Facts: attachments, keys, deliveries, the outbox, the audit trail. One method a question; a change has committed, and
+ * would survive power loss, when its method resolves. Safe for concurrent use.
+ *
+ * Every method throws `Unavailable` when the database cannot be used (nothing changed, safe to ask again), and a change
+ * throws `OutcomeUnknown` when its commit was asked for and not confirmed: it may stand.
+ */
+export interface Records extends Asked<typeof reads>, Asked<typeof changes> {
+  /** Makes what was deleted unreadable in the database's own files. */
+  truncateLog(): Promise<void>
+  /** Resolves when both reading and writing work. */
+  check(): Promise<void>
+  close(): Promise<void>
+}

@@ -1,0 +1,68 @@
+import type { Generated } from 'kysely'
+
+/** The tables, as the migrations make them. Times are milliseconds since 1970, UTC. */
+export interface Schema {
+  attachments: AttachmentRow
+  attachment_words: { word: string; received_at: number; attachment_id: string }
+  data_keys: { attachment_id: string; master_key_id: string; wrapped: Uint8Array }
+  master_keys: { id: string; first_used_at: number }
+  deliveries: DeliveryRow
+  confirmations: ConfirmationRow
+  audit: AuditRow & { seq: Generated<number> }
+}
+
+export interface AttachmentRow {
+  id: string
+  state: string
+  code: string | null
+  detail: string | null
+  door: string
+  conversation_id: string | null
+  message_id: string | null
+  filename: string | null
+  type: string | null
+  declared_type: string | null
+  size: number | null
+  sha256: string | null
+  scan: string
+  verdicts: string
+  received_at: number
+  erased_at: number | null
+  record_digest: string | null
+  stored: number
+}
+
+export interface DeliveryRow {
+  scope: string
+  key: string
+  fingerprint: string | null
+  attachment_id: string
+  answer: string | null
+  at: number
+}
+
+export interface ConfirmationRow {
+  attachment_id: string
+  conversation_id: string
+  language: string
+  state: string
+  way: string | null
+  attempts: number
+  next_at: number
+  lease: string | null
+  uncertain: number
+  possibly_repeated: number
+  reason: string | null
+  created_at: number
+  settled_at: number | null
+}
+
+export interface AuditRow {
+  at: number
+  who: string
+  what: string
+  object: string | null
+  outcome: string
+  request_id: string | null
+  detail: string | null
+}

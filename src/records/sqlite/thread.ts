@@ -1,0 +1,151 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { parentPort, workerData } from 'node:worker_threads'
+import type { Kysely } from 'kysely'
+import { changes, reads } from '../records.ts'
+import type { Schema } from '../schema.ts'
+import { type Database, openDatabase, queriesOver } from './database.ts'
+
+/** The writer has the only connection that changes anything; a reader has one that cannot. */
+export interface ThreadOptions {
+  path: string
+  role: 'writer' | 'reader'
+}
+
+export interface Question {
+  id: number
+  name: string
+  args: unknown[]
+}
+
+export interface Answer {
+  id: number
+  value?: unknown
+  error?: {
+    message: string
+    /** SQLite's result code; undefined: the fault is ours, not the database's. */
+    errcode: number | undefined
+    /** The commit was asked for and failed: it may stand. */
+    outcomeUnknown: boolean
+  }
+}
+
+type Ask = (db: Kysely<Schema>, ...args: unknown[]) => Promise<unknown>
+
+const { path, role } = workerData as ThreadOptions
+const questions = { ...(role === 'writer' ? changes : reads) } as unknown as Record<string, Ask>
+const waiting: Question[] = []
+let database: Database | null = null
+let db: Kysely<Schema>
+let working = false
+
+parentPort?.on('message', (question: Question) => {
+  waiting.push(question)
+  if (!working) void work()
+})
+
+async function work(): Promise<void> {
+  working = true
+  while (waiting.length > 0) {
+    const batch = waiting.splice(0)
+    const answers = role === 'writer' ? await write(batch) : await read(batch)
+    for (const answer of answers) parentPort?.postMessage(answer)
+    // Lets in what was asked during the commit, so that it shares the next one.
+    await nextTurn()
+  }
+  working = false
+}
+
+function connection(): Database {
+  if (!database) {
+    database = openDatabase(path)
+    if (role === 'reader') database.exec('PRAGMA query_only = ON')
+    db = queriesOver(database)
+  }
+  return database
+}
+
+async function read(batch: Question[]): Promise<Answer[]> {
+  return Promise.all(
+    batch.map(async ({ id, name, args }) => {
+      try {
+        connection()
+        return { id, value: await ask(name, args) }
+      } catch (error) {
+        return { id, error: faultOf(error) }
+      }
+    }),
+  )
+}
+
+/** All changes that wait, in one transaction; each in a savepoint, so that one that fails does not fail its neighbours. */
+async function write(batch: Question[]): Promise<Answer[]> {
+  const truncations = batch.filter(({ name }) => name === 'truncateLog')
+  const asked = batch.filter(({ name }) => name !== 'truncateLog')
+  const answers: Answer[] = []
+  if (asked.length > 0) answers.push(...(await writeTogether(asked)))
+  if (truncations.length > 0) {
+    const fault = truncateLog()
+    answers.push(...truncations.map(({ id }) => (fault ? { id, error: fault } : { id })))
+  }
+  return answers
+}
+
+async function writeTogether(batch: Question[]): Promise<Answer[]> {
+  const answers: Answer[] = []
+  try {
+    const database = connection()
+    database.exec('BEGIN IMMEDIATE')
+    for (const { id, name, args } of batch) {
+      database.exec('SAVEPOINT item')
+      try {
+        answers.push({ id, value: await ask(name, args) })
+        database.exec('RELEASE item')
+      } catch (error) {
+        database.exec('ROLLBACK TO item; RELEASE item')
+        answers.push({ id, error: faultOf(error) })
+      }
+    }
+  } catch (error) {
+    // The transaction could not begin, or SQLite gave it up as a whole: nothing of it stands.
+    reopen()
+    return batch.map(({ id }) => ({ id, error: faultOf(error) }))
+  }
+  try {
+    connection().exec('COMMIT')
+    return answers
+  } catch (error) {
+    reopen()
+    return batch.map(({ id }) => ({ id, error: { ...faultOf(error), outcomeUnknown: true } }))
+  }
+}
+
+async function ask(name: string, args: unknown[]): Promise<unknown> {
+  const question = questions[name]
+  if (!question) throw new Error(`no question ${name}`)
+  return question(db, ...args)
+}
+
+/** A reader in another process can hold the log for a moment: then it stays, and that is an error. */
+function truncateLog(): Answer['error'] | null {
+  try {
+    const row = connection().prepare('PRAGMA wal_checkpoint(TRUNCATE)').get() as { busy: number }
+    return row.busy === 0 ? null : { message: 'the write-ahead log is in use', errcode: 5, outcomeUnknown: false }
+  } catch (error) {
+    return faultOf(error)
+  }
+}
+
+/** Closing rolls back what is open. The next question opens anew. */
+function reopen(): void {
+  try {
+    database?.close()
+  } catch {
+    // It is given up either way.
+  }
+  database = null
+}
+
+function faultOf(error: unknown): NonNullable<Answer['error']> {
+  const { message, errcode } = error as { message: string; errcode?: number }
+  return { message, errcode, outcomeUnknown: false }
+}

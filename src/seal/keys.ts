@@ -1,0 +1,130 @@
+import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
+import { open, readFile, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { syncFolder } from '../durable.ts'
+import { ConfigError, Damaged, Unavailable } from '../errors.ts'
+import { dataKeyBytes } from './format.ts'
+
+/** A file's data key under a master key. Kept in a table of its own, never beside the sealed bytes. */
+export interface WrappedKey {
+  masterKeyId: string
+  /** Version, nonce, sealed data key, tag. */
+  wrapped: Buffer
+}
+
+/** Holds the master keys. Data keys come from here and go back wrapped; master keys never leave. */
+export interface KeyRing {
+  /** The master key that new files are wrapped with. */
+  readonly currentId: string
+  readonly ids: string[]
+  newDataKey(): Buffer
+  wrap(dataKey: Uint8Array, attachmentId: string): WrappedKey
+  /** Throws `Damaged` if it was wrapped for another attachment or changed, `Unavailable` if its master key is not here. */
+  unwrap(key: WrappedKey, attachmentId: string): Buffer
+}
+
+const wrapVersion = 1
+const nonceBytes = 12
+const tagBytes = 16
+
+/** The last key given is the current one; the others open what was wrapped before. */
+export function keyRing(masterKeys: Buffer[]): KeyRing {
+  const byId = new Map(masterKeys.map((key) => [masterKeyId(key), key]))
+  const current = masterKeys.at(-1)
+  if (!current) throw new Error('a key ring without a key')
+  const currentId = masterKeyId(current)
+  return {
+    currentId,
+    ids: [...byId.keys()],
+    newDataKey: () => randomBytes(dataKeyBytes),
+    wrap(dataKey, attachmentId) {
+      const nonce = randomBytes(nonceBytes)
+      const cipher = createCipheriv('aes-256-gcm', current, nonce, { authTagLength: tagBytes })
+      cipher.setAAD(wrapContext(attachmentId, currentId))
+      const sealed = Buffer.concat([cipher.update(dataKey), cipher.final()])
+      return {
+        masterKeyId: currentId,
+        wrapped: Buffer.concat([Buffer.from([wrapVersion]), nonce, sealed, cipher.getAuthTag()]),
+      }
+    },
+    unwrap({ masterKeyId: id, wrapped }, attachmentId) {
+      const key = byId.get(id)
+      if (!key) throw new Unavailable(`master key ${id} is not in the key file`)
+      if (wrapped.length !== 1 + nonceBytes + dataKeyBytes + tagBytes || wrapped[0] !== wrapVersion)
+        throw new Damaged('wrapped key')
+      const decipher = createDecipheriv('aes-256-gcm', key, wrapped.subarray(1, 1 + nonceBytes), {
+        authTagLength: tagBytes,
+      })
+      decipher.setAAD(wrapContext(attachmentId, id))
+      decipher.setAuthTag(wrapped.subarray(-tagBytes))
+      try {
+        return Buffer.concat([decipher.update(wrapped.subarray(1 + nonceBytes, -tagBytes)), decipher.final()])
+      } catch (cause) {
+        throw new Damaged('wrapped key', { cause })
+      }
+    },
+  }
+}
+
+function wrapContext(attachmentId: string, keyId: string): Buffer {
+  return Buffer.from(JSON.stringify(['clipgate data key', wrapVersion, keyId, attachmentId]))
+}
+
+/** Names a master key without telling anything of it. */
+function masterKeyId(key: Buffer): string {
+  return `mk_${createHash('sha256').update('clipgate master key id').update(key).digest('hex').slice(0, 16)}`
+}
+
+/**
+ * A key file has one key a line, `<id> <base64 of 32 bytes>`; the last one is current. Lines that begin with # are notes.
+ * Throws `ConfigError` when it is unreadable, open to others, or says something else. `null`: there is no such file.
+ */
+export async function readKeyFile(path: string): Promise<Buffer[] | null> {
+  let text: string
+  try {
+    const { mode } = await stat(path)
+    if ((mode & 0o077) !== 0)
+      throw new ConfigError([`The key file ${path} can be read by others. Run: chmod 600 ${path}`])
+    text = await readFile(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    if (error instanceof ConfigError) throw error
+    throw new ConfigError([`The key file ${path} cannot be read: ${(error as Error).message}`])
+  }
+  const keys = text
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !line.startsWith('#'))
+    .map((line) => {
+      const [id, encoded] = line.trim().split(/\s+/)
+      const key = Buffer.from(encoded ?? '', 'base64')
+      if (key.length !== dataKeyBytes || masterKeyId(key) !== id)
+        throw new ConfigError([`The key file ${path} is damaged: ${id} does not name its key.`])
+      return key
+    })
+  if (keys.length === 0) throw new ConfigError([`The key file ${path} has no key.`])
+  return keys
+}
+
+/** Makes a key file with one new key, durable before this resolves. Never replaces a file: throws `ConfigError`. */
+export async function createKeyFile(path: string): Promise<Buffer[]> {
+  const key = randomBytes(dataKeyBytes)
+  const lines = `# Clipgate master key. Without it no stored file can be read: keep a copy in a safe place.\n${masterKeyId(key)} ${key.toString('base64')}\n`
+  try {
+    const file = await open(path, 'wx', 0o600)
+    try {
+      await file.writeFile(lines)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await syncFolder(dirname(path))
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    throw new ConfigError([
+      code === 'EEXIST'
+        ? `${path} exists already and is left as it is.`
+        : `${path} cannot be written: ${(error as Error).message}`,
+    ])
+  }
+  return [key]
+}

@@ -1,0 +1,34 @@
+import type { ByteRange } from '../seal/unseal.ts'
+
+/** A sealed file on the local disk, whole and closed. */
+export interface SealedFile {
+  path: string
+  /** Bytes of the sealed file. */
+  sealedSize: number
+}
+
+export interface StoredObject {
+  key: string
+  storedAt: Date
+}
+
+/**
+ * Keeps sealed bytes under a key. Knows nothing of attachments, types or customers. Safe for concurrent use.
+ * Keys match `[a-z0-9_]{4,64}` and are never written twice.
+ * Every operation throws `Unavailable` when the store cannot be reached, written or read.
+ */
+export interface Storage {
+  /**
+   * Takes over a sealed file: it may be gone from `file.path` afterwards. Resolves once its bytes would survive a crash.
+   * A failed `adopt` may leave an object without a record, which the sweep removes.
+   */
+  adopt(key: string, file: SealedFile): Promise<void>
+  /** Throws `NotFound` if nothing is kept under `key`. A range is inclusive; one past the end is `Damaged`. */
+  open(key: string, range?: ByteRange): Promise<AsyncIterable<Uint8Array>>
+  /** Resolves once it would not come back after a crash. Removing what is not there is success. */
+  remove(key: string): Promise<void>
+  /** Everything that is kept, in no order; what comes or goes meanwhile may be missed. For the sweep. */
+  list(): AsyncIterable<StoredObject>
+  /** Throws `Unavailable` with the reason when a file could not be taken in now. */
+  check(): Promise<void>
+}

@@ -1,0 +1,87 @@
+import type { Attachment, AttachmentId, Way } from '../attachment.ts'
+import type { Log } from './log.ts'
+import type { Metrics } from './metrics.ts'
+
+/**
+ * What happens, in the words of the trade: one function an event, and the only place that decides what of it is logged
+ * and counted. Nothing here may carry a secret, a token, a file's name or its content.
+ */
+export function createEvents(log: Log, metrics: Metrics) {
+  return {
+    serving: (url: string) => log.info({ url }, 'serving'),
+    stopping: () => log.info('stopping'),
+    stopped: () => log.info('stopped'),
+
+    requestServed(request: { requestId: string; method: string; route: string; status: number; seconds: number; who: string | null }) {
+      metrics.requests.observe(
+        { method: request.method, route: request.route, status: String(request.status) },
+        request.seconds,
+      )
+      log.info(request, 'request served')
+    },
+    /** Something of ours is broken: the operator sees the cause, the caller never does. */
+    requestFailed: (requestId: string, error: unknown) => log.error({ requestId, ...causes(error) }, 'request failed'),
+    credentialRefused: (requestId: string, route: string) => log.warn({ requestId, route }, 'credential refused'),
+
+    fileJudged({ id, door, state, code, type, size, conversationId }: Attachment, requestId: string) {
+      metrics.files.inc({ door, state, code: code ?? '' })
+      if (state === 'accepted') metrics.fileBytes.inc({ door }, size ?? 0)
+      log.info({ requestId, attachmentId: id, door, state, code, type, size, conversationId }, 'file judged')
+    },
+    fileErased(attachmentId: AttachmentId, who: string) {
+      metrics.erased.inc()
+      log.info({ attachmentId, who }, 'file erased')
+    },
+    fileDamaged(attachmentId: AttachmentId, requestId: string, error: unknown) {
+      metrics.damaged.inc()
+      log.error({ requestId, attachmentId, ...causes(error) }, 'stored file is damaged')
+    },
+    swept(result: { orphans: number; expired: number }) {
+      metrics.orphans.inc(result.orphans)
+      log.info(result, 'swept')
+    },
+    sweepFailed: (error: unknown) => log.error(causes(error), 'sweep failed'),
+
+    confirmed(attachmentId: AttachmentId, way: Way, attempts: number) {
+      metrics.confirmations.inc({ outcome: 'delivered', way })
+      log.info({ attachmentId, way, attempts }, 'confirmation delivered')
+    },
+    confirmationDelayed(attachmentId: AttachmentId, reason: string, nextAt: Date) {
+      metrics.confirmations.inc({ outcome: 'retry', way: '' })
+      log.warn({ attachmentId, reason, nextAt }, 'confirmation delayed')
+    },
+    confirmationParked(attachmentId: AttachmentId, reason: string) {
+      metrics.confirmations.inc({ outcome: 'parked', way: '' })
+      log.error({ attachmentId, reason }, 'confirmation parked')
+    },
+    courierFailed: (error: unknown) => log.error(causes(error), 'courier failed'),
+    outboxCounted(pending: number, parked: number) {
+      metrics.outboxPending.set(pending)
+      metrics.outboxParked.set(parked)
+    },
+
+    genesysAnswered(request: { route: string; status: number; count: number | null; allowed: number | null }) {
+      metrics.genesysRequests.inc({ route: request.route, status: String(request.status) })
+      if (request.count !== null) metrics.genesysRateCount.set(request.count)
+      if (request.allowed !== null) metrics.genesysRateAllowed.set(request.allowed)
+      log.debug(request, 'genesys answered')
+    },
+    genesysTokenAsked(outcome: 'given' | 'refused' | 'unavailable') {
+      metrics.genesysTokens.inc({ outcome })
+      if (outcome !== 'given') log.error({ outcome }, 'genesys gives no token')
+    },
+    genesysWayRefused: (way: Way, reason: string) => log.warn({ way, reason }, 'genesys refuses a way to confirm'),
+  }
+}
+
+export type Events = ReturnType<typeof createEvents>
+
+/** The messages of an error and what caused it, outermost first, and its stack. For the log only. */
+export function causes(error: unknown): { error: string; stack?: string } {
+  const messages: string[] = []
+  for (let cause = error; cause instanceof Error; cause = cause.cause) messages.push(cause.message)
+  return {
+    error: messages.join(': ') || String(error),
+    ...(error instanceof Error && error.stack && { stack: error.stack }),
+  }
+}

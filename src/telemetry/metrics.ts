@@ -1,0 +1,65 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+
+/** The numbers that an operator watches, each prefixed `clipgate_`. One registry a service, so that tests do not share. */
+export function createMetrics() {
+  const registry = new Registry()
+  const registers = [registry]
+  return {
+    registry,
+    files: new Counter({
+      name: 'clipgate_files_total',
+      help: 'Files that went through intake, by door, state and code.',
+      labelNames: ['door', 'state', 'code'],
+      registers,
+    }),
+    fileBytes: new Counter({
+      name: 'clipgate_file_bytes_total',
+      help: 'Bytes of accepted files.',
+      labelNames: ['door'],
+      registers,
+    }),
+    erased: new Counter({ name: 'clipgate_erased_total', help: 'Files erased.', registers }),
+    orphans: new Counter({ name: 'clipgate_orphans_total', help: 'Stored objects without a record, removed.', registers }),
+    damaged: new Counter({ name: 'clipgate_damaged_total', help: 'Reads refused because bytes were damaged.', registers }),
+    requests: new Histogram({
+      name: 'clipgate_http_request_seconds',
+      help: 'Time from a request to its answer, in seconds.',
+      labelNames: ['method', 'route', 'status'],
+      buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60],
+      registers,
+    }),
+    confirmations: new Counter({
+      name: 'clipgate_confirmations_total',
+      help: 'Attempts to confirm, by how they ended and by which way.',
+      labelNames: ['outcome', 'way'],
+      registers,
+    }),
+    outboxPending: new Gauge({ name: 'clipgate_outbox_pending', help: 'Confirmations owed.', registers }),
+    outboxParked: new Gauge({ name: 'clipgate_outbox_parked', help: 'Confirmations given up until retried.', registers }),
+    genesysRequests: new Counter({
+      name: 'clipgate_genesys_requests_total',
+      help: 'Requests to Genesys Cloud, by route and status (0: no answer).',
+      labelNames: ['route', 'status'],
+      registers,
+    }),
+    genesysRateCount: new Gauge({
+      name: 'clipgate_genesys_ratelimit_count',
+      help: 'inin-ratelimit-count of the last answer.',
+      registers,
+    }),
+    genesysRateAllowed: new Gauge({
+      name: 'clipgate_genesys_ratelimit_allowed',
+      help: 'inin-ratelimit-allowed of the last answer.',
+      registers,
+    }),
+    genesysTokens: new Counter({
+      name: 'clipgate_genesys_tokens_total',
+      help: 'Access tokens asked for, by outcome.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    uploadsRunning: new Gauge({ name: 'clipgate_uploads_running', help: 'Files coming in now.', registers }),
+  }
+}
+
+export type Metrics = ReturnType<typeof createMetrics>
