@@ -92,7 +92,8 @@ const settings = {
   GENESYS_REQUESTS_PER_MINUTE: wholeNumber(1, 100_000).default(270),
   CONFIRM: list
     .refine(
-      (ways) => ways.length > 0 && (ways.join() === 'off' || ways.every((way) => way === 'message' || way === 'attributes')),
+      (ways) =>
+        ways.length > 0 && (ways.join() === 'off' || ways.every((way) => way === 'message' || way === 'attributes')),
       'off, or ways out of message, attributes',
     )
     .transform((ways) => (ways.join() === 'off' ? [] : [...new Set(ways as Way[])]))
@@ -155,7 +156,9 @@ export function readConfig(env: Record<string, string | undefined>): { config: C
     const raw = rawValue(env, name as SettingName, problems)
     const parsed = schema.safeParse(raw)
     if (parsed.success) values[name] = parsed.data
-    else for (const { message } of parsed.error.issues) problems.push(`${prefix}${name} must be ${message}.`.replace('must be key', 'key'))
+    else
+      for (const { message } of parsed.error.issues)
+        problems.push(`${prefix}${name} must be ${message}.`.replace('must be key', 'key'))
   }
   const read = values as Values
   if (problems.length === 0) problems.push(...contradictions(read))
@@ -195,7 +198,9 @@ function unknownNames(env: Record<string, string | undefined>): string[] {
       problems.push(`${full} is not available in this version yet. Remove it.`)
       continue
     }
-    const nearest = known.reduce((best, candidate) => (distance(candidate, name) < distance(best, name) ? candidate : best))
+    const nearest = known.reduce((best, candidate) =>
+      distance(candidate, name) < distance(best, name) ? candidate : best,
+    )
     problems.push(`${full} is not a setting. Did you mean ${prefix}${nearest}?`)
   }
   return problems
@@ -232,7 +237,9 @@ function rawValue(env: Record<string, string | undefined>, name: SettingName, pr
 function contradictions(values: Values): string[] {
   const problems: string[] = []
   if (values.PUSH_AUTH === 'none' && !isLoopback(values.HOST))
-    problems.push(`${prefix}PUSH_AUTH=none opens the push door to everybody, so ${prefix}HOST must be a loopback address.`)
+    problems.push(
+      `${prefix}PUSH_AUTH=none opens the push door to everybody, so ${prefix}HOST must be a loopback address.`,
+    )
   if ((values.GENESYS_CLIENT_ID === undefined) !== (values.GENESYS_CLIENT_SECRET === undefined))
     problems.push(`${prefix}GENESYS_CLIENT_ID and ${prefix}GENESYS_CLIENT_SECRET belong together: set both or none.`)
   return problems

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
-import { open, readFile, stat } from 'node:fs/promises'
+import { open, readFile, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { syncFolder } from '../durable.ts'
 import { ConfigError, Damaged, Unavailable } from '../errors.ts'
@@ -9,7 +9,7 @@ import { dataKeyBytes } from './format.ts'
 export interface WrappedKey {
   masterKeyId: string
   /** Version, nonce, sealed data key, tag. */
-  wrapped: Buffer
+  wrapped: Uint8Array
 }
 
 /** Holds the master keys. Data keys come from here and go back wrapped; master keys never leave. */
@@ -93,12 +93,14 @@ export async function readKeyFile(path: string): Promise<Buffer[] | null> {
   }
   const keys = text
     .split('\n')
-    .filter((line) => line.trim() !== '' && !line.startsWith('#'))
-    .map((line) => {
-      const [id, encoded] = line.trim().split(/\s+/)
+    .map((line, index) => ({ line: line.trim(), number: index + 1 }))
+    .filter(({ line }) => line !== '' && !line.startsWith('#'))
+    .map(({ line, number }) => {
+      const [id, encoded] = line.split(/\s+/)
       const key = Buffer.from(encoded ?? '', 'base64')
+      // What the line says is not told: it may be a key.
       if (key.length !== dataKeyBytes || masterKeyId(key) !== id)
-        throw new ConfigError([`The key file ${path} is damaged: ${id} does not name its key.`])
+        throw new ConfigError([`The key file ${path} is damaged: line ${number} does not hold a key and its name.`])
       return key
     })
   if (keys.length === 0) throw new ConfigError([`The key file ${path} has no key.`])
@@ -114,6 +116,9 @@ export async function createKeyFile(path: string): Promise<Buffer[]> {
     try {
       await file.writeFile(lines)
       await file.sync()
+    } catch (error) {
+      await rm(path, { force: true })
+      throw error
     } finally {
       await file.close()
     }

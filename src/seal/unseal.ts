@@ -32,7 +32,10 @@ export interface Sealed {
  * Yields the plaintext of `range` (the whole file without one), segment by segment. A segment leaves only after its tag
  * has proved it. Throws `Damaged` at the first byte that is changed, missing, moved or from another file.
  */
-export async function* unseal({ dataKey, attachmentId, size, open }: Sealed, range?: ByteRange): AsyncGenerator<Buffer> {
+export async function* unseal(
+  { dataKey, attachmentId, size, open }: Sealed,
+  range?: ByteRange,
+): AsyncGenerator<Buffer> {
   const segments = segmentsOf(size)
   const from = range ? Math.floor(range.start / segmentBytes) : 0
   const to = range ? Math.floor(range.end / segmentBytes) : segments - 1
@@ -40,7 +43,8 @@ export async function* unseal({ dataKey, attachmentId, size, open }: Sealed, ran
   const sealedFrom = from === 0 ? 0 : headerBytes + from * sealedSegmentBytes
   const sealedTo = headerBytes + size + segments * tagBytes - 1
   const wanted = { start: sealedFrom, end: Math.min(sealedTo, headerBytes + (to + 1) * sealedSegmentBytes - 1) }
-  const pieces = exactly(await open(wanted), pieceSizes(wanted, from === 0))
+  // A whole read asks for all that is there, so that what was added at the end is seen too.
+  const pieces = exactly(await (range ? open(wanted) : open()), pieceSizes(wanted, from === 0))
 
   let context = header && { header, data: associatedData(header, attachmentId) }
   let number = from
@@ -85,7 +89,7 @@ function* pieceSizes(wanted: ByteRange, withHeader: boolean): Generator<number> 
   for (; left > 0; left -= sealedSegmentBytes) yield Math.min(left, sealedSegmentBytes)
 }
 
-/** Regroups chunks into pieces of exactly these sizes. Throws `Damaged` when bytes are missing or left over. */
+/** Regroups chunks into pieces of exactly these sizes. Throws `Damaged` as soon as bytes are missing or left over. */
 async function* exactly(chunks: AsyncIterable<Uint8Array>, sizes: Iterable<number>): AsyncGenerator<Buffer> {
   const wanted = sizes[Symbol.iterator]()
   let want = wanted.next()
@@ -95,13 +99,15 @@ async function* exactly(chunks: AsyncIterable<Uint8Array>, sizes: Iterable<numbe
     held.push(chunk)
     heldBytes += chunk.length
     while (!want.done && heldBytes >= want.value) {
-      const joined = held.length === 1 ? Buffer.from(held[0]!.buffer, held[0]!.byteOffset, heldBytes) : Buffer.concat(held)
+      const joined =
+        held.length === 1 ? Buffer.from(held[0]!.buffer, held[0]!.byteOffset, heldBytes) : Buffer.concat(held)
       yield joined.subarray(0, want.value)
       const rest = joined.subarray(want.value)
       held = rest.length > 0 ? [rest] : []
       heldBytes = rest.length
       want = wanted.next()
     }
+    if (want.done && heldBytes > 0) throw new Damaged('length of the sealed file')
   }
-  if (!want.done || heldBytes > 0) throw new Damaged('length of the sealed file')
+  if (!want.done) throw new Damaged('length of the sealed file')
 }
