@@ -7,10 +7,11 @@ import {
   receivedBefore,
   storedAmong,
 } from './questions/attachments.ts'
-import { audit } from './questions/audit.ts'
+import { audit, listAudit } from './questions/audit.ts'
 import { bytesRemoved, erase, erasedButStored } from './questions/erase.ts'
 import { dataKey, masterKeyIds, masterKeys, nameMasterKey } from './questions/keys.ts'
 import {
+  deliveredByWay,
   dropConfirmations,
   leaseConfirmations,
   listOutbox,
@@ -37,6 +38,8 @@ export const reads = {
   masterKeyIds,
   listOutbox,
   outboxState,
+  deliveredByWay,
+  listAudit,
 }
 
 /** Changes: each is one value, and one transaction. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { mkdir, open, opendir, readdir, rename, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -5,12 +6,13 @@ import { syncFolder } from '../durable.ts'
 import { ConfigError, NotFound, Unavailable } from '../errors.ts'
 import type { Storage } from './storage.ts'
 
-const shardNames = shards('0123456789abcdefghjkmnpqrstvwxyz')
+/** The characters that keys end in. */
+const shardNames = [...'0123456789abcdefghjkmnpqrstvwxyz']
 
 /**
- * Keeps objects as files of mode 0600 in 1,024 shard folders, which are made and synced once. `spoolDir` must lie on the
+ * Keeps objects as files of mode 0600 in 32 shard folders, which are made and synced once. `spoolDir` must lie on the
  * same file system, since a file is taken over by renaming it: one write in all.
- * An object's key must not end alike for all: its last two characters choose the shard.
+ * The last character of a key chooses its folder, so keys should end at random.
  */
 export async function fsStorage(dir: string, spoolDir: string): Promise<Storage> {
   await mkdir(dir, { recursive: true, mode: 0o700 })
@@ -65,7 +67,7 @@ export async function fsStorage(dir: string, spoolDir: string): Promise<Storage>
 
     async check() {
       await unavailableIfFails('storage cannot be written', async () => {
-        const probe = join(spoolDir, `probe-${process.pid}`)
+        const probe = join(spoolDir, `probe-${randomUUID()}`)
         const handle = await open(probe, 'w', 0o600)
         try {
           await handle.writeFile('probe')
@@ -86,12 +88,8 @@ async function makeShards(dir: string): Promise<void> {
 }
 
 function shardOf(key: string): string {
-  if (!/^[a-z0-9_]{4,64}$/.test(key)) throw new Error('not a storage key')
-  return key.slice(-2)
-}
-
-function shards(characters: string): string[] {
-  return [...characters].flatMap((first) => [...characters].map((second) => first + second))
+  if (!/^[a-z0-9_]{3,63}[0-9a-hjkmnp-tv-z]$/.test(key)) throw new Error('not a storage key')
+  return key.slice(-1)
 }
 
 async function unavailableIfFails(what: string, work: () => Promise<void>): Promise<void> {

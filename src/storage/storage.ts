@@ -14,7 +14,7 @@ export interface StoredObject {
 
 /**
  * Keeps sealed bytes under a key. Knows nothing of attachments, types or customers. Safe for concurrent use.
- * Keys match `[a-z0-9_]{4,64}` and are never written twice.
+ * Keys match `[a-z0-9_]{3,63}` and one of Crockford's base32 characters; none is ever written twice.
  * Every operation throws `Unavailable` when the store cannot be reached, written or read.
  */
 export interface Storage {

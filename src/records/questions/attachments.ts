@@ -1,13 +1,5 @@
 import type { Kysely, Selectable } from 'kysely'
-import type {
-  Attachment,
-  AttachmentId,
-  AttachmentState,
-  Confirmation,
-  Door,
-  Verdict,
-  Way,
-} from '../../attachment.ts'
+import type { Attachment, AttachmentId, AttachmentState, Confirmation, Door, Verdict, Way } from '../../attachment.ts'
 import type { RefusalCode } from '../../errors.ts'
 import type { AttachmentRow, ConfirmationRow, Schema } from '../schema.ts'
 

@@ -28,3 +28,27 @@ export async function audit(db: Kysely<Schema>, entry: AuditEntry): Promise<void
     })
     .execute()
 }
+
+/** The trail from its beginning, or from after `afterSeq`. */
+export async function listAudit(
+  db: Kysely<Schema>,
+  { limit, afterSeq = 0 }: { limit: number; afterSeq?: number },
+): Promise<(AuditEntry & { seq: number })[]> {
+  const rows = await db
+    .selectFrom('audit')
+    .selectAll()
+    .where('seq', '>', afterSeq)
+    .orderBy('seq')
+    .limit(limit)
+    .execute()
+  return rows.map((row) => ({
+    seq: Number(row.seq),
+    at: new Date(row.at),
+    who: row.who,
+    what: row.what as AuditEntry['what'],
+    object: row.object,
+    outcome: row.outcome,
+    requestId: row.request_id,
+    detail: row.detail,
+  }))
+}

@@ -212,3 +212,21 @@ export async function outboxState(db: Kysely<Schema>): Promise<OutboxState> {
     nextDueAt: date(pending.next),
   }
 }
+
+/** By which ways the last 1,000 confirmations were delivered. */
+export async function deliveredByWay(db: Kysely<Schema>): Promise<{ way: string; count: number }[]> {
+  const rows = await db
+    .selectFrom(
+      db
+        .selectFrom('confirmations')
+        .select('way')
+        .where('state', '=', 'delivered')
+        .orderBy('created_at', 'desc')
+        .limit(1000)
+        .as('last'),
+    )
+    .select(({ fn }) => ['way', fn.countAll<number>().as('count')])
+    .groupBy('way')
+    .execute()
+  return rows.map(({ way, count }) => ({ way: way ?? '', count: Number(count) }))
+}

@@ -125,9 +125,5 @@ export async function earlierDelivery(
 
 /** Forgets the deliveries that senders named themselves before `before`; the others go with their attachment. */
 export async function forgetDeliveries(db: Kysely<Schema>, { before }: { before: Date }): Promise<void> {
-  await db
-    .deleteFrom('deliveries')
-    .where('at', '<', before.getTime())
-    .where('scope', '!=', messageScope)
-    .execute()
+  await db.deleteFrom('deliveries').where('at', '<', before.getTime()).where('scope', '!=', messageScope).execute()
 }

@@ -23,10 +23,9 @@ export function migrate(path: string, folder: string, now: Date, apply: boolean)
     database.exec(
       'CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL, applied_at BIGINT NOT NULL)',
     )
-    const made = database.prepare('SELECT number, name, sha256 FROM migrations ORDER BY number').all() as unknown as Omit<
-      Migration,
-      'sql'
-    >[]
+    const made = database
+      .prepare('SELECT number, name, sha256 FROM migrations ORDER BY number')
+      .all() as unknown as Omit<Migration, 'sql'>[]
     const known = readMigrations(folder)
     for (const step of made) {
       const same = known.find(({ number }) => number === step.number)

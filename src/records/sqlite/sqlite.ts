@@ -19,7 +19,9 @@ export async function sqliteRecords(path: string): Promise<Records> {
       await Promise.all([reader.ask('masterKeyIds', []), writer.ask('forgetDeliveries', [nothing])])
     },
     close: async () => {
-      await Promise.all([writer.close(), reader.close()])
+      // The writer last: it empties the log, which a reader could hold.
+      await reader.close()
+      await writer.close()
     },
   }
   for (const name of Object.keys(reads)) methods[name] = (...args: unknown[]) => reader.ask(name, args)
@@ -48,7 +50,6 @@ function askThread(options: ThreadOptions) {
 
   function start(): Worker {
     const started = new Worker(new URL(import.meta.resolve('#threads/records')), { workerData: options })
-    started.unref()
     started.on('message', ({ id, value, error }: Answer) => {
       const asked = open.get(id)
       open.delete(id)
@@ -79,7 +80,9 @@ function askThread(options: ThreadOptions) {
     async close(): Promise<void> {
       closing = true
       if (open.size > 0) await new Promise<void>((resolve) => (idle = resolve))
-      await worker.terminate()
+      const ended = new Promise((resolve) => worker.once('exit', resolve))
+      worker.postMessage('close')
+      await ended
     },
   }
 }

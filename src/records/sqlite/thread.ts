@@ -3,7 +3,8 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { Kysely } from 'kysely'
 import { changes, reads } from '../records.ts'
 import type { Schema } from '../schema.ts'
-import { type Database, openDatabase, queriesOver } from './database.ts'
+import { type Database, openDatabase } from './database.ts'
+import { queriesOver } from './queries.ts'
 
 /** The writer has the only connection that changes anything; a reader has one that cannot. */
 export interface ThreadOptions {
@@ -38,7 +39,14 @@ let database: Database | null = null
 let db: Kysely<Schema>
 let working = false
 
-parentPort?.on('message', (question: Question) => {
+parentPort?.on('message', (question: Question | 'close') => {
+  if (question === 'close') {
+    // So that a copy of the database file alone is whole.
+    if (database && role === 'writer') truncateLog()
+    closeDatabase()
+    parentPort?.close()
+    return
+  }
   waiting.push(question)
   if (!working) void work()
 })
@@ -107,14 +115,14 @@ async function writeTogether(batch: Question[]): Promise<Answer[]> {
     }
   } catch (error) {
     // The transaction could not begin, or SQLite gave it up as a whole: nothing of it stands.
-    reopen()
+    closeDatabase()
     return batch.map(({ id }) => ({ id, error: faultOf(error) }))
   }
   try {
     connection().exec('COMMIT')
     return answers
   } catch (error) {
-    reopen()
+    closeDatabase()
     return batch.map(({ id }) => ({ id, error: { ...faultOf(error), outcomeUnknown: true } }))
   }
 }
@@ -135,8 +143,8 @@ function truncateLog(): Answer['error'] | null {
   }
 }
 
-/** Closing rolls back what is open. The next question opens anew. */
-function reopen(): void {
+/** Closing rolls back what is open. The next question opens it anew. */
+function closeDatabase(): void {
   try {
     database?.close()
   } catch {
