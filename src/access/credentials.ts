@@ -14,7 +14,9 @@ export function apiKeyCredentials(keys: ApiKey[], openPush: boolean): Credential
     require(authorization, scope) {
       if (authorization === undefined && scope === 'push' && openPush) return 'anyone'
       const secret = /^Bearer ([A-Za-z0-9_-]{20,})$/i.exec(authorization ?? '')?.[1]
-      const digest = createHash('sha256').update(secret ?? '').digest()
+      const digest = createHash('sha256')
+        .update(secret ?? '')
+        .digest()
       // Every key is compared, and by digest, so that the time taken tells nothing.
       const key = keys.filter(({ secretSha256 }) => timingSafeEqual(secretSha256, digest))[0]
       if (secret === undefined || !key) throw new Unauthorized('A valid API key is needed.')

@@ -56,11 +56,11 @@ export function createAdmission(limits: AdmissionLimits, spoolDir: string): Admi
     else running--
   }
 
-  async function roomOnDisk(): Promise<void> {
+  async function roomOnDisk(files: number): Promise<void> {
     const { bavail, bsize } = await statfs(spoolDir).catch((cause) => {
       throw new Unavailable('the spool cannot be reached', { cause })
     })
-    if (bavail * bsize < reserveBytes + running * limits.maxFileBytes)
+    if (bavail * bsize < reserveBytes + files * limits.maxFileBytes)
       throw new Unavailable('the disk is full', { retryAfterSeconds: 30 })
   }
 
@@ -72,7 +72,7 @@ export function createAdmission(limits: AdmissionLimits, spoolDir: string): Admi
       try {
         await place()
         try {
-          await roomOnDisk()
+          await roomOnDisk(running)
         } catch (error) {
           leave()
           throw error
@@ -86,7 +86,7 @@ export function createAdmission(limits: AdmissionLimits, spoolDir: string): Admi
         if (name) deliveries.delete(name)
       }
     },
-    check: roomOnDisk,
+    check: () => roomOnDisk(running + 1),
     running: () => running,
   }
 }

@@ -15,7 +15,8 @@ const dangerous = new Set(
 /**
  * The endings that some reader of a name may see, without their dots, in lower case: `last` decides what a file claims to
  * be; `inner` are the others. The name is also read as one that was percent-encoded once, as one that ends at a NUL, as
- * Windows reads it (dots and blanks at the end fall away, a colon opens a stream), so each of these readings counts.
+ * Windows reads it (dots and blanks at the end fall away, a colon after an ending opens a stream), so each of these
+ * readings counts.
  */
 export function endingsIn(filename: string): { last: string[]; inner: string[] } {
   const last = new Set<string>()
@@ -23,7 +24,8 @@ export function endingsIn(filename: string): { last: string[]; inner: string[] }
   for (const reading of readingsOf(filename)) {
     const [, ...endings] = reading.split('.')
     last.add(endings.pop() ?? '')
-    for (const ending of endings) inner.add(ending.trim())
+    // `a.asp;.jpg`: some servers take what follows such a character for no part of the name.
+    for (const ending of endings) inner.add(ending.split(/[;\p{Cc}\ufffd]/u, 1)[0]!.trim())
   }
   return { last: [...last], inner: [...inner] }
 }
@@ -33,18 +35,27 @@ export function isDangerous(ending: string): boolean {
 }
 
 function readingsOf(filename: string): Set<string> {
-  const names = [filename]
-  try {
-    names.push(decodeURIComponent(filename))
-  } catch {
-    // Not percent-encoded: a lone % is an ordinary character.
-  }
   const readings = new Set<string>()
-  for (const name of names) {
+  for (const name of new Set([filename, percentDecoded(filename)])) {
     const base = name.slice(Math.max(name.lastIndexOf('/'), name.lastIndexOf('\\')) + 1).toLowerCase()
     readings.add(base)
-    for (const cut of ['\0', ':']) if (base.includes(cut)) readings.add(base.slice(0, base.indexOf(cut)))
-    readings.add(base.replace(/[.\s]+$/u, ''))
+    if (base.includes('\0')) readings.add(base.slice(0, base.indexOf('\0')))
+    const stream = base.indexOf(':')
+    // `Scan 12:30.pdf` is a natural name, `a.php:x.jpg` is not.
+    if (base.slice(0, stream).includes('.')) readings.add(base.slice(0, stream))
+    readings.add(withoutTail(base))
   }
   return readings
+}
+
+/** As the most lenient reader does: what is no percent-encoding stays, what is no UTF-8 becomes a replacement character. */
+function percentDecoded(name: string): string {
+  return name.replace(/(?:%[0-9a-f]{2})+/gi, (encoded) => Buffer.from(encoded.replaceAll('%', ''), 'hex').toString())
+}
+
+/** Without the dots and blanks at its end. A regular expression would try every run of them: slow on a name of dots. */
+function withoutTail(name: string): string {
+  let end = name.length
+  while (end > 0 && /[.\s]/u.test(name[end - 1]!)) end--
+  return name.slice(0, end)
 }

@@ -26,7 +26,10 @@ export function checkPolicy(policy: Policy, arrival: Arrival, file: Spooled): vo
     )
   checkName(arrival)
   if (file.type !== arrival.declaredType)
-    throw new Refused('type_mismatch', `Declared as ${arrival.declaredType}, but the content is ${file.type ?? 'of no known type'}.`)
+    throw new Refused(
+      'type_mismatch',
+      `Declared as ${arrival.declaredType}, but the content is ${file.type ?? 'of no known type'}.`,
+    )
 }
 
 /** The platform asks for an ending too (FACTS 4), so a name without one says nothing that could agree. */

@@ -3,6 +3,8 @@ import { type EraseParts, erase } from './erase.ts'
 export interface SweepOptions {
   /** Null: files are kept until they are erased. */
   retentionDays: number | null
+  /** Ends the sweep early: the next one goes on. */
+  signal?: AbortSignal
 }
 
 export interface SweepResult {
@@ -22,7 +24,7 @@ const batch = 500
  * need not be known any more. Only objects over a day old are orphans, and the records are asked just before: a younger
  * one may belong to a file that is being settled, or to a commit whose outcome was not known.
  */
-export async function sweep({ retentionDays }: SweepOptions, parts: EraseParts): Promise<SweepResult> {
+export async function sweep({ retentionDays, signal }: SweepOptions, parts: EraseParts): Promise<SweepResult> {
   const { records, storage, clock, events } = parts
   const now = clock.now()
   const dayAgo = new Date(now.getTime() - dayMs)
@@ -34,7 +36,7 @@ export async function sweep({ retentionDays }: SweepOptions, parts: EraseParts):
       const ids = await records.receivedBefore({ before, limit: batch })
       for (const id of ids) await erase(id, bySweep, parts)
       expired += ids.length
-      if (ids.length < batch) break
+      if (ids.length < batch || signal?.aborted) break
     }
   }
   for (const id of await records.erasedButStored(batch)) await erase(id, bySweep, parts)
@@ -50,6 +52,7 @@ export async function sweep({ retentionDays }: SweepOptions, parts: EraseParts):
     old = []
   }
   for await (const { key, storedAt } of storage.list()) {
+    if (signal?.aborted) break
     if (storedAt > dayAgo) continue
     old.push(key)
     if (old.length === batch) await removeUnclaimed()

@@ -24,7 +24,8 @@ export async function scanWithAll(scanners: Scanner[], file: Scannable): Promise
   const verdicts: Verdict[] = []
   for (const scanner of scanners) {
     const verdict = await scanner.scan(file)
-    if (verdict.verdict === 'infected') throw new Refused('malware', `${verdict.engine}: ${verdict.detail ?? 'infected'}`)
+    if (verdict.verdict === 'infected')
+      throw new Refused('malware', `${verdict.engine}: ${verdict.detail ?? 'infected'}`)
     if (verdict.verdict === 'unscannable')
       throw new Refused('unscannable', `${verdict.engine}: ${verdict.detail ?? 'cannot be scanned'}`)
     if (verdict.verdict !== 'clean')

@@ -62,8 +62,14 @@ export function beginPass({ path, attachmentId, dataKey }: PassStart, scratch: B
       }
     },
     async end() {
-      closeSync(file)
-      return { size, sealedSize: written, sha256: digest.digest('hex'), type: await sniff(head, text.isText()) }
+      try {
+        const type = await sniff(head, text.isText())
+        closeSync(file)
+        return { size, sealedSize: written, sha256: digest.digest('hex'), type }
+      } catch (error) {
+        unlinkSync(path)
+        throw error
+      }
     },
     abort,
   }

@@ -29,7 +29,8 @@ export async function sniff(head: Uint8Array, isText: boolean): Promise<string |
 }
 
 function textType(head: Uint8Array): string {
-  const utf16 = head[0] === 0xff && head[1] === 0xfe ? 'utf-16le' : head[0] === 0xfe && head[1] === 0xff ? 'utf-16be' : null
+  const utf16 =
+    head[0] === 0xff && head[1] === 0xfe ? 'utf-16le' : head[0] === 0xfe && head[1] === 0xff ? 'utf-16be' : null
   const start = new TextDecoder(utf16 ?? 'utf-8').decode(head).trimStart()
   return openings.find(([opening]) => opening.test(start))?.[1] ?? 'text/plain'
 }

@@ -103,7 +103,12 @@ async function spoolOne(
       dataKey,
       open: (range) =>
         unseal(
-          { dataKey, attachmentId: id, size: result.size, open: async (sealed) => createReadStream(path, { ...sealed }) },
+          {
+            dataKey,
+            attachmentId: id,
+            size: result.size,
+            open: async (sealed) => createReadStream(path, { ...sealed }),
+          },
           range,
         ),
       discard: () =>

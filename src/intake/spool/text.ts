@@ -21,13 +21,20 @@ export function textProbe(): TextProbe {
     see(bytes) {
       if (!text || bytes.length === 0) return
       // A character may be cut by the border between two pieces: up to 3 bytes wait for the next piece.
-      const joined = held.length > 0 ? Buffer.concat([held, bytes]) : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+      const joined =
+        held.length > 0 ? Buffer.concat([held, bytes]) : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+      // The first two bytes tell the encoding.
+      if (!check && joined.length < 2) {
+        held = Buffer.from(joined)
+        return
+      }
+      check ??= encodingOf(joined)
       const ready = joined.length - Math.min(joined.length, 4) + wholeCharacters(joined.subarray(-4))
       held = Buffer.from(joined.subarray(ready))
       if (ready > 0) look(joined.subarray(0, ready), false)
     },
     isText() {
-      if (text && held.length > 0) look(held, true)
+      if (text) look(held, true)
       held = Buffer.alloc(0)
       return text
     },
