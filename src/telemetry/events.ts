@@ -12,7 +12,14 @@ export function createEvents(log: Log, metrics: Metrics) {
     stopping: () => log.info('stopping'),
     stopped: () => log.info('stopped'),
 
-    requestServed(request: { requestId: string; method: string; route: string; status: number; seconds: number; who: string | null }) {
+    requestServed(request: {
+      requestId: string
+      method: string
+      route: string
+      status: number
+      seconds: number
+      who: string | null
+    }) {
       metrics.requests.observe(
         { method: request.method, route: request.route, status: String(request.status) },
         request.seconds,

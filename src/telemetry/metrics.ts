@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
 /** The numbers that an operator watches, each prefixed `clipgate_`. One registry a service, so that tests do not share. */
-export function createMetrics() {
+export function createMetrics(uploadsRunning: () => number = () => 0) {
   const registry = new Registry()
   const registers = [registry]
   return {
@@ -19,8 +19,16 @@ export function createMetrics() {
       registers,
     }),
     erased: new Counter({ name: 'clipgate_erased_total', help: 'Files erased.', registers }),
-    orphans: new Counter({ name: 'clipgate_orphans_total', help: 'Stored objects without a record, removed.', registers }),
-    damaged: new Counter({ name: 'clipgate_damaged_total', help: 'Reads refused because bytes were damaged.', registers }),
+    orphans: new Counter({
+      name: 'clipgate_orphans_total',
+      help: 'Stored objects without a record, removed.',
+      registers,
+    }),
+    damaged: new Counter({
+      name: 'clipgate_damaged_total',
+      help: 'Reads refused because bytes were damaged.',
+      registers,
+    }),
     requests: new Histogram({
       name: 'clipgate_http_request_seconds',
       help: 'Time from a request to its answer, in seconds.',
@@ -35,7 +43,11 @@ export function createMetrics() {
       registers,
     }),
     outboxPending: new Gauge({ name: 'clipgate_outbox_pending', help: 'Confirmations owed.', registers }),
-    outboxParked: new Gauge({ name: 'clipgate_outbox_parked', help: 'Confirmations given up until retried.', registers }),
+    outboxParked: new Gauge({
+      name: 'clipgate_outbox_parked',
+      help: 'Confirmations given up until retried.',
+      registers,
+    }),
     genesysRequests: new Counter({
       name: 'clipgate_genesys_requests_total',
       help: 'Requests to Genesys Cloud, by route and status (0: no answer).',
@@ -58,7 +70,14 @@ export function createMetrics() {
       labelNames: ['outcome'],
       registers,
     }),
-    uploadsRunning: new Gauge({ name: 'clipgate_uploads_running', help: 'Files coming in now.', registers }),
+    uploadsRunning: new Gauge({
+      name: 'clipgate_uploads_running',
+      help: 'Files coming in now.',
+      registers,
+      collect() {
+        this.set(uploadsRunning())
+      },
+    }),
   }
 }
 

@@ -1,0 +1,250 @@
+import type { Clock } from '../clock.ts'
+import type { Events } from '../telemetry/events.ts'
+import type { components } from './api.d.ts'
+import { type Answer, ask, NoAnswer, numberIn, retryAfterOf } from './ask.ts'
+import type { Conversation } from './conversation.ts'
+import { AnswerLost, CredentialsRefused, GenesysRefused, GenesysUnavailable } from './errors.ts'
+import { createPace } from './pace.ts'
+import { createTokens } from './token.ts'
+
+type Schemas = components['schemas']
+export type MessageData = Schemas['MessageData']
+
+/** Who the token says that we are. */
+export interface TokenHolder {
+  organization: { id: string | null; name: string | null }
+  client: { id: string | null; name: string | null }
+}
+
+/**
+ * The calls to the Platform API that we make, in its own words. Every one takes at most its time budget, waits its turn by
+ * our own pace, renews the token once when it is refused, and throws nothing but the errors of `errors.ts`.
+ */
+export interface GenesysClient {
+  /** The full view. */
+  getConversation(conversationId: string): Promise<Conversation>
+  /**
+   * Sends a text to the customer on a connected agent's communication. Never repeated unless the platform surely did not
+   * take it; throws `AnswerLost` when it may have.
+   */
+  sendMessage(conversationId: string, communicationId: string, textBody: string): Promise<void>
+  /** At most 1,000 ids; ids that the conversation does not have are left out. */
+  getMessages(conversationId: string, ids: string[]): Promise<MessageData[]>
+  /** Adds to a participant's attributes and overwrites those named. */
+  patchParticipantAttributes(
+    conversationId: string,
+    participantId: string,
+    attributes: Record<string, string>,
+  ): Promise<void>
+  /** Whether the credentials work, for health and doctor. Who asks while one asks already gets the same answer. */
+  checkToken(): Promise<TokenHolder>
+  /** How many tokens were given so far. What holds for a token's life is remembered under this number. */
+  tokensGiven(): number
+}
+
+export interface GenesysClientOptions {
+  /** Origins, without a slash at the end. */
+  loginUrl: string
+  apiUrl: string
+  clientId: string
+  clientSecret: string
+  /** The platform's own default is 300 a minute for one token (its limits page). */
+  requestsPerMinute: number
+  clock: Clock
+  events: Pick<Events, 'genesysAnswered' | 'genesysTokenAsked'>
+  /** Longest time of one call with all its waits and tries. */
+  callMs?: number
+  /** Longest time of one try. */
+  tryMs?: number
+  /** Spreads the waits between tries: 0 to 1. */
+  random?: () => number
+}
+
+interface Call {
+  /** `METHOD /path` with names in place of ids: for counters and errors. */
+  route: string
+  path: string
+  body?: unknown
+  /** May be done twice without harm. */
+  repeatable: boolean
+}
+
+/** How one try ended, other than well. `again`: surely not done, or repeatable, and worth another try within the budget. */
+type Failed =
+  | { kind: 'unauthorized' }
+  | { kind: 'again'; error: GenesysUnavailable }
+  | { kind: 'final'; error: GenesysRefused | GenesysUnavailable | AnswerLost }
+
+const firstBackOffMs = 500
+const busy = [502, 503, 504]
+
+export function createGenesysClient(options: GenesysClientOptions): GenesysClient {
+  const { apiUrl, clock, events, callMs = 20_000, tryMs = 10_000, random = Math.random } = options
+  const tokens = createTokens({ ...options, tryMs })
+  const pace = createPace(options.requestsPerMinute, clock)
+  const now = () => clock.now().getTime()
+
+  async function call(asked: Call): Promise<unknown> {
+    const deadline = now() + callMs
+    let renewed = false
+    for (let tries = 0; ; ) {
+      const outcome = await attempt(asked, deadline)
+      if (outcome.kind === 'done') return outcome.body
+      if (outcome.kind === 'final') throw outcome.error
+      if (outcome.kind === 'unauthorized') {
+        if (renewed) throw new CredentialsRefused(`${asked.route}: 401, with a token that was just given`)
+        renewed = true
+        continue
+      }
+      const { error } = outcome
+      const waitMs =
+        error.retryAfterSeconds === null
+          ? firstBackOffMs * 2 ** tries++ * (0.5 + random() / 2)
+          : error.retryAfterSeconds * 1000
+      if (now() + waitMs >= deadline) throw error
+      await clock.wait(waitMs)
+    }
+  }
+
+  async function attempt(asked: Call, deadline: number): Promise<Failed | { kind: 'done'; body: unknown }> {
+    let token: string
+    try {
+      token = await tokens.get()
+    } catch (error) {
+      if (error instanceof GenesysUnavailable) return { kind: 'again', error }
+      throw error
+    }
+    await pace.turn(deadline)
+    const left = deadline - now()
+    if (left <= 0) throw new GenesysUnavailable(`${asked.route}: no time left`)
+    try {
+      const answer = await send(asked, token, Math.min(tryMs, left))
+      if (answer.status === 401) tokens.drop(token)
+      if (answer.status >= 200 && answer.status < 300) return { kind: 'done', body: answer.body }
+      return failureOf(asked, answer, clock.now())
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error
+      const { cause } = error
+      if (!error.notSent && !asked.repeatable)
+        return { kind: 'final', error: new AnswerLost(`${asked.route}: the answer was lost`, { cause }) }
+      return { kind: 'again', error: new GenesysUnavailable(`${asked.route}: no answer`, { cause }) }
+    }
+  }
+
+  async function send({ route, path, body }: Call, token: string, withinMs: number): Promise<Answer> {
+    const init: RequestInit = {
+      method: route.slice(0, route.indexOf(' ')),
+      headers: {
+        authorization: `Bearer ${token}`,
+        accept: 'application/json',
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    }
+    try {
+      const answer = await ask(`${apiUrl}${path}`, init, withinMs, clock)
+      events.genesysAnswered({
+        route,
+        status: answer.status,
+        count: numberIn(answer.headers, 'inin-ratelimit-count'),
+        allowed: numberIn(answer.headers, 'inin-ratelimit-allowed'),
+      })
+      return answer
+    } catch (error) {
+      events.genesysAnswered({ route, status: 0, count: null, allowed: null })
+      throw error
+    }
+  }
+
+  let checking: Promise<TokenHolder> | null = null
+
+  async function checkToken(): Promise<TokenHolder> {
+    const body = await call({
+      route: 'GET /api/v2/tokens/me',
+      path: '/api/v2/tokens/me?preserveIdleTTL=true',
+      repeatable: true,
+    })
+    const { organization, OAuthClient } = objectIn<Schemas['TokenInfo']>(body)
+    return {
+      organization: { id: organization?.id ?? null, name: organization?.name ?? null },
+      client: { id: OAuthClient?.id ?? null, name: OAuthClient?.name ?? null },
+    }
+  }
+
+  return {
+    async getConversation(conversationId) {
+      const body = await call({
+        route: 'GET /api/v2/conversations/{id}',
+        path: `/api/v2/conversations/${segment(conversationId)}`,
+        repeatable: true,
+      })
+      return objectIn<Conversation>(body)
+    },
+    async sendMessage(conversationId, communicationId, textBody) {
+      await call({
+        route: 'POST /api/v2/conversations/messages/{id}/communications/{communicationId}/messages',
+        path: `/api/v2/conversations/messages/${segment(conversationId)}/communications/${segment(communicationId)}/messages`,
+        body: { textBody } satisfies Schemas['AdditionalMessage'],
+        repeatable: false,
+      })
+    },
+    async getMessages(conversationId, ids) {
+      const body = await call({
+        route: 'POST /api/v2/conversations/messages/{id}/messages/bulk',
+        path: `/api/v2/conversations/messages/${segment(conversationId)}/messages/bulk`,
+        body: ids,
+        repeatable: true,
+      })
+      return objectIn<Schemas['TextMessageListing']>(body).entities ?? []
+    },
+    async patchParticipantAttributes(conversationId, participantId, attributes) {
+      await call({
+        route: 'PATCH /api/v2/conversations/{id}/participants/{participantId}/attributes',
+        path: `/api/v2/conversations/${segment(conversationId)}/participants/${segment(participantId)}/attributes`,
+        body: { attributes } satisfies Schemas['ParticipantAttributes'],
+        repeatable: true,
+      })
+    },
+    checkToken() {
+      checking ??= checkToken().finally(() => {
+        checking = null
+      })
+      return checking
+    },
+    tokensGiven: () => tokens.given(),
+  }
+}
+
+function failureOf({ route, repeatable }: Call, { status, headers, body }: Answer, now: Date): Failed {
+  if (status === 401) return { kind: 'unauthorized' }
+  const retryAfterSeconds = retryAfterOf(headers, now)
+  const unavailable = () => new GenesysUnavailable(`${route}: ${status}`, { retryAfterSeconds })
+  if (status === 429) return { kind: 'again', error: unavailable() }
+  if (status >= 500 || status === 408) {
+    if (!repeatable) return { kind: 'final', error: new AnswerLost(`${route}: ${status}`, { retryAfterSeconds }) }
+    return { kind: busy.includes(status) ? 'again' : 'final', error: unavailable() }
+  }
+  const { code, message, contextId } = (body ?? {}) as Partial<Record<keyof Schemas['ErrorBody'], unknown>>
+  const correlationId = headers.get('inin-correlation-id') ?? textOf(contextId)
+  return {
+    kind: 'final',
+    error: new GenesysRefused(route, { status, code: textOf(code), message: textOf(message), correlationId }),
+  }
+}
+
+/** An answer that should be an object. Its members are as the platform's document has them: all may be missing. */
+function objectIn<Shape extends object>(body: unknown): Shape {
+  if (typeof body !== 'object' || body === null) throw new GenesysUnavailable('Genesys answers 2xx without a body')
+  return body as Shape
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === 'string' ? value.slice(0, 300) : null
+}
+
+/** An id as a part of a path. One that Genesys cannot have made names nothing there, and must not name something else. */
+function segment(id: string): string {
+  if (!/^[\w-]{1,128}$/.test(id))
+    throw new GenesysRefused('path', { status: 404, message: 'not an id of Genesys Cloud' })
+  return id
+}
