@@ -14,9 +14,9 @@ import { operationRoutes } from './http/operations.ts'
 import { pushRoutes } from './http/push.ts'
 import { createServer } from './http/server.ts'
 import { createAdmission } from './intake/admission.ts'
-import { type Caller, type IntakeParts, intake } from './intake/intake.ts'
 import type { Arrival } from './intake/arrival.ts'
 import type { Inspection } from './intake/inspect/inspect.ts'
+import { type Caller, type IntakeParts, intake } from './intake/intake.ts'
 import { openSpool } from './intake/spool/spool.ts'
 import { createCourier } from './outbox/courier.ts'
 import { loadTexts } from './outbox/texts.ts'
@@ -58,42 +58,58 @@ const sweepEveryMs = 60 * 60 * 1000
 const drainMs = 25_000
 const uploadTimes: BodyTimes = { idleMs: 30_000, totalMs: 10 * 60_000 }
 
-/** The one place where parts meet. Throws `ConfigError` when it must not start. */
+/**
+ * The one place where parts meet. Throws `ConfigError` when it must not start, and then leaves nothing open.
+ */
 export async function createService(config: Config, secrets: Secrets, overrides: Overrides = {}): Promise<Service> {
   if (!overrides.scanners) requireServable(config, secrets)
+  /** How to close what is open, the last opened first. */
+  const open: (() => unknown)[] = []
+  const closeAll = async () => {
+    for (const close of open.splice(0).reverse()) await close()
+  }
+  try {
+    return await compose(config, secrets, overrides, open, closeAll)
+  } catch (error) {
+    await closeAll()
+    throw error
+  }
+}
+
+async function compose(
+  config: Config,
+  secrets: Secrets,
+  overrides: Overrides,
+  open: (() => unknown)[],
+  closeAll: () => Promise<void>,
+): Promise<Service> {
   const clock = overrides.clock ?? systemClock
-  const metrics = createMetrics()
+  const paths = dataPaths(config.dataDir)
+  const { maxFileBytes } = config.policy
+  const admission = createAdmission({ maxUploads: config.push.maxUploads, waitMs: 10_000, maxFileBytes }, paths.spool)
+  const metrics = createMetrics(() => admission.running())
   const events = createEvents(overrides.log ?? createLog(config.logLevel), metrics)
   const { textsDir, language } = config.confirm
   const texts = loadTexts({ language, ...(textsDir && { dir: textsDir }) })
 
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
-  const lock = await lockFolder(join(config.dataDir, 'serve.lock'))
+  const lock = await lockFolder(paths.lock)
+  open.push(() => lock.release())
   const records = await openRecords(config, clock)
+  open.push(() => records.close())
   const keys = await openKeys(config.masterKeyFile, records, clock)
-  const paths = dataPaths(config.dataDir)
   const storage = overrides.storage ?? (await fsStorage(paths.objects, paths.spool))
   const spool = await openSpool(paths.spool, Math.max(2, Math.min(8, availableParallelism())))
-  const admission = createAdmission(
-    { maxUploads: config.push.maxUploads, waitMs: 10_000, maxFileBytes: config.policy.maxFileBytes },
-    paths.spool,
-  )
+  open.push(() => spool.close())
   // This process is the only one that serves from this folder, so leases that are left are of one that died.
   await records.releaseLeases(clock.now())
 
   const genesys = openGenesys(config, secrets, clock, events)
+  const ways = genesys && config.confirm.ways.map((name) => wayNamed(name, { genesys, records, clock, events }))
   const courier =
-    genesys &&
-    createCourier({
-      records,
-      genesys,
-      texts,
-      ways: config.confirm.ways.map((name) => wayNamed(name, { genesys, records, clock, events })),
-      limits: config.policy,
-      clock,
-      events,
-    })
+    genesys && ways && createCourier({ records, genesys, texts, ways, limits: config.policy, clock, events })
   const scanners = overrides.scanners ?? (config.scan === 'off' ? null : [])
+  const scan = scanners ? 'required' : 'off'
   const parts: IntakeParts = {
     admission,
     spool,
@@ -112,10 +128,11 @@ export async function createService(config: Config, secrets: Secrets, overrides:
     courier?.wake()
     return outcome
   }
-  metrics.uploadsRunning.collect = () => metrics.uploadsRunning.set(admission.running())
+  const runSweep = (signal?: AbortSignal) =>
+    sweep({ retentionDays: config.retentionDays, ...(signal && { signal }) }, { records, storage, clock, events })
 
   const credentials = apiKeyCredentials(secrets.apiKeys, config.push.auth === 'none')
-  const scan = scanners ? 'required' : 'off'
+  const pushIsOpen = config.push.auth === 'none' || secrets.apiKeys.some((key) => key.scopes.includes('push'))
   const probes: Probe[] = [
     { name: 'records', needed: true, ask: async () => void (await records.check()) },
     { name: 'storage', needed: true, ask: async () => void (await Promise.all([storage.check(), admission.check()])) },
@@ -124,58 +141,57 @@ export async function createService(config: Config, secrets: Secrets, overrides:
     { name: 'outbox', needed: false, ask: () => askOutbox(records) },
   ]
   const app = await createServer({ version: manifest.version, publicUrl: config.http.publicUrl, events }, [
-    pushRoutes({ credentials, intake: take, times: overrides.times ?? uploadTimes }),
+    ...(pushIsOpen ? [pushRoutes({ credentials, intake: take, times: overrides.times ?? uploadTimes })] : []),
     attachmentRoutes({ credentials, records, keys, storage, clock, events }),
     operationRoutes({ credentials, probes, metrics, policy: config.policy, scan, docs: config.http.docs }),
   ])
-
-  const ended = new AbortController()
-  const runSweep = () => sweep({ retentionDays: config.retentionDays }, { records, storage, clock, events })
-  async function sweepNowAndThen(): Promise<void> {
-    while (!ended.signal.aborted) {
-      await runSweep().catch((error: unknown) => events.sweepFailed(error))
-      await clock.wait(sweepEveryMs, ended.signal)
-    }
-  }
-  let sweeping: Promise<void> | null = null
-  let stopping: Promise<void> | null = null
   let url = ''
-
-  async function stop(): Promise<void> {
-    events.stopping()
-    ended.abort()
-    const cut = setTimeout(() => app.server.closeAllConnections(), drainMs)
-    await app.close()
-    clearTimeout(cut)
-    await courier?.stop()
-    await sweeping
-    await spool.close()
-    await records.close()
-    lock.release()
-    events.stopped()
-  }
+  let stopping: Promise<void> | null = null
 
   return {
     get url() {
       return url
     },
     async start() {
-      url = await app.listen({ host: config.http.host, port: config.http.port })
+      const ended = new AbortController()
+      const sweeping = repeat(sweepEveryMs, clock, ended.signal, () =>
+        runSweep(ended.signal).then(undefined, (error: unknown) => events.sweepFailed(error)),
+      )
+      open.push(async () => {
+        ended.abort()
+        await sweeping
+      })
       courier?.start()
-      sweeping = sweepNowAndThen()
+      open.push(() => courier?.stop())
+      open.push(async () => {
+        const cut = setTimeout(() => app.server.closeAllConnections(), drainMs)
+        await app.close()
+        clearTimeout(cut)
+      })
+      url = await app.listen({ host: config.http.host, port: config.http.port })
       events.serving(url)
     },
     stop() {
-      stopping ??= stop()
+      events.stopping()
+      stopping ??= closeAll().then(() => events.stopped())
       return stopping
     },
-    sweep: runSweep,
+    sweep: () => runSweep(),
+  }
+}
+
+/** Does `work` now and every `everyMs` after it has ended, until told to end. */
+async function repeat(everyMs: number, clock: Clock, signal: AbortSignal, work: () => Promise<unknown>): Promise<void> {
+  while (!signal.aborted) {
+    await work()
+    await clock.wait(everyMs, signal)
   }
 }
 
 /** Where things lie in the data folder. */
 export function dataPaths(dataDir: string) {
   return {
+    lock: join(dataDir, 'serve.lock'),
     database: join(dataDir, 'clipgate.db'),
     objects: join(dataDir, 'objects'),
     spool: join(dataDir, 'spool'),

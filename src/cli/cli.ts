@@ -51,6 +51,10 @@ function report(error: unknown, io: Io): number {
     return 1
   }
   const { code, message, stack } = error as NodeJS.ErrnoException
-  io.err(code === 'EADDRINUSE' ? `${message}. Another process listens there: choose another port.` : (stack ?? String(error)))
+  io.err(
+    code === 'EADDRINUSE'
+      ? `${message}. Another process listens there: choose another port.`
+      : (stack ?? String(error)),
+  )
   return 1
 }

@@ -28,10 +28,15 @@ export function erase(program: Command, io: Io): void {
         const ids = attachment ? [parseAttachmentId(attachment)] : await records.idsOfConversation(conversation!)
         let done = 0
         for (const id of ids) {
-          const receipt = await eraseOne(id, { who: 'cli', requestId: null }, { records, storage, clock: systemClock, events })
+          const receipt = await eraseOne(
+            id,
+            { who: 'cli', requestId: null },
+            { records, storage, clock: systemClock, events },
+          )
           io.out(JSON.stringify(receipt))
           done++
-          if (ids.length > 1 && (io.isTerminal || done % 100 === 0 || done === ids.length)) io.err(`${done} of ${ids.length} erased`)
+          if (ids.length > 1 && (io.isTerminal || done % 100 === 0 || done === ids.length))
+            io.err(`${done} of ${ids.length} erased`)
         }
         if (ids.length === 0) io.err('Nothing to erase.')
       })

@@ -18,7 +18,9 @@ export function keys(program: Command, io: Io): void {
     .action(async ({ out }: { out: string }) => {
       const path = resolve(out)
       const ring = keyRing(await createKeyFile(path))
-      io.out(`${ring.currentId} written to ${path}. Keep a copy in a safe place: without it no stored file can be read.`)
+      io.out(
+        `${ring.currentId} written to ${path}. Keep a copy in a safe place: without it no stored file can be read.`,
+      )
     })
 
   group

@@ -1,4 +1,4 @@
-import { Option, type Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { systemClock } from '../clock.ts'
 import { NotFound } from '../errors.ts'
 import type { AuditEntry } from '../records/questions/audit.ts'
@@ -13,7 +13,9 @@ export function outbox(program: Command, io: Io): void {
     .command('list')
     .description('what is owed, oldest first')
     .addOption(
-      new Option('--state <state>', 'only these').choices(['pending', 'parked', 'delivered', 'dropped', 'all']).default('all'),
+      new Option('--state <state>', 'only these')
+        .choices(['pending', 'parked', 'delivered', 'dropped', 'all'])
+        .default('all'),
     )
     .option('--limit <n>', 'at most so many', Number, 100)
     .option('--json', 'one JSON object a line')
@@ -62,7 +64,11 @@ export function outbox(program: Command, io: Io): void {
     .action((attachmentId: string) =>
       withRecords(io, async ({ records }) => {
         const at = systemClock.now()
-        const count = await records.dropConfirmations({ attachmentId, at, audit: byOperator('outbox_drop', attachmentId, at) })
+        const count = await records.dropConfirmations({
+          attachmentId,
+          at,
+          audit: byOperator('outbox_drop', attachmentId, at),
+        })
         if (count === 0) throw new NotFound('pending or parked confirmation')
         io.out(`${count} dropped.`)
       }),

@@ -19,7 +19,10 @@ export function answerProblem(request: FastifyRequest, reply: FastifyReply, prob
     requestId: request.id,
     ...(attachmentId && { attachmentId }),
   })
-  reply.code(status).header('content-type', 'application/problem+json; charset=utf-8').header('cache-control', 'no-store')
+  reply
+    .code(status)
+    .header('content-type', 'application/problem+json; charset=utf-8')
+    .header('cache-control', 'no-store')
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds))
   if (status === 401) reply.header('www-authenticate', 'Bearer')
   if (request.raw.complete || !hasBody(request)) return reply.send(body)
@@ -40,7 +43,11 @@ export function answerProblem(request: FastifyRequest, reply: FastifyReply, prob
     if (bytes > discard.bytes) end()
   }
   const timer = setTimeout(end, discard.ms)
-  request.raw.on('data', count).on('end', end).on('close', end).on('error', () => {})
+  request.raw
+    .on('data', count)
+    .on('end', end)
+    .on('close', end)
+    .on('error', () => {})
   request.raw.resume()
   return reply
 }

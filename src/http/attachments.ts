@@ -1,6 +1,6 @@
+import { Readable } from 'node:stream'
 import contentDisposition from 'content-disposition'
 import parseRange from 'range-parser'
-import { Readable } from 'node:stream'
 import { z } from 'zod'
 import type { Credentials } from '../access/credentials.ts'
 import { type DownloadParts, openContent } from '../access/download.ts'
@@ -43,8 +43,10 @@ export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
     if (!attachment) throw new NotFound('attachment')
     return attachment
   }
-  const audit = (entry: Pick<AuditEntry, 'what' | 'object' | 'outcome' | 'detail'>, request: { id: string; who: string | null }) =>
-    records.audit({ ...entry, at: clock.now(), who: request.who ?? 'anyone', requestId: request.id })
+  const audit = (
+    entry: Pick<AuditEntry, 'what' | 'object' | 'outcome' | 'detail'>,
+    request: { id: string; who: string | null },
+  ) => records.audit({ ...entry, at: clock.now(), who: request.who ?? 'anyone', requestId: request.id })
 
   return (app) => {
     app.route({
@@ -62,10 +64,16 @@ export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
       },
       handler: async (request) => {
         const { cursor, limit, ...asked } = request.query
-        const items = await records.listAttachments({ ...asked, limit: limit + 1, after: cursor ? readCursor(cursor) : undefined })
+        const items = await records.listAttachments({
+          ...asked,
+          limit: limit + 1,
+          after: cursor ? readCursor(cursor) : undefined,
+        })
         const page = items.slice(0, limit)
         const last = page.at(-1)
-        await audit({ what: 'list', object: null, outcome: `${page.length} shown`, detail: JSON.stringify(asked) }, request)
+        // What was searched for may be a customer's name: the trail keeps that there was a search.
+        const detail = JSON.stringify({ ...asked, ...(asked.q !== undefined && { q: '…' }) })
+        await audit({ what: 'list', object: null, outcome: `${page.length} shown`, detail }, request)
         return { items: page, next: items.length > limit && last ? writeCursor(last) : null }
       },
     })
@@ -96,12 +104,17 @@ export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
       config: { media: '*/*' },
       schema: {
         summary: 'The bytes of an accepted attachment; one Range',
-        description: 'Each 64 KiB is proved before it leaves. A whole read compares the digest and cuts the connection when it differs.',
+        description:
+          'Each 64 KiB is proved before it leaves. A whole read compares the digest and cuts the connection when it differs.',
         tags,
         security,
         params,
         produces: ['application/octet-stream'],
-        response: { 200: z.unknown().describe('The bytes.'), 206: z.unknown(), ...problems(401, 403, 404, 409, 410, 416, 503) },
+        response: {
+          200: z.unknown().describe('The bytes.'),
+          206: z.unknown(),
+          ...problems(401, 403, 404, 409, 410, 416, 503),
+        },
       },
       onRequest: async (request) => {
         request.who = credentials.require(request.headers.authorization, 'read')
@@ -112,12 +125,20 @@ export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
         const ranges = request.headers.range === undefined ? null : parseRange(size, request.headers.range)
         if (ranges === -1) {
           reply.header('content-range', `bytes */${size}`)
-          const problem = { status: 416, code: 'range_not_satisfiable', title: 'No such range.', detail: `The file has ${size} bytes.` }
+          const problem = {
+            status: 416,
+            code: 'range_not_satisfiable',
+            title: 'No such range.',
+            detail: `The file has ${size} bytes.`,
+          }
           return answerProblem(request, reply, problem)
         }
         // Several ranges, or a header that is no range: the whole file, as RFC 9110 allows.
         const range = Array.isArray(ranges) && ranges.type === 'bytes' && ranges.length === 1 ? ranges[0]! : null
-        await audit({ what: 'read', object: id, outcome: range ? `bytes ${range.start}-${range.end}` : 'whole', detail: null }, request)
+        await audit(
+          { what: 'read', object: id, outcome: range ? `bytes ${range.start}-${range.end}` : 'whole', detail: null },
+          request,
+        )
         reply.headers(contentHeaders)
         reply.header('content-type', type)
         reply.header('content-disposition', contentDisposition(safeName(filename), { type: 'attachment' }))
@@ -129,7 +150,12 @@ export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
           if (error instanceof Damaged) events.fileDamaged(id, request.id, error)
           throw error
         })
-        return reply.send(Readable.from(toldWhenDamaged(first, pieces, (error) => events.fileDamaged(id, request.id, error)), { objectMode: false }))
+        return reply.send(
+          Readable.from(
+            toldWhenDamaged(first, pieces, (error) => events.fileDamaged(id, request.id, error)),
+            { objectMode: false },
+          ),
+        )
       },
     })
 

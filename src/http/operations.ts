@@ -29,10 +29,17 @@ export function operationRoutes({ credentials, probes, metrics, policy, scan, do
     app.route({
       method: 'GET',
       url: '/health/ready',
-      schema: { summary: 'Whether files can be taken in, and if not, why', tags, response: { 200: readyShape, 503: readyShape } },
+      schema: {
+        summary: 'Whether files can be taken in, and if not, why',
+        tags,
+        response: { 200: readyShape, 503: readyShape },
+      },
       handler: async (_request, reply) => {
         const answer = await readiness(probes)
-        return reply.code(answer.ready ? 200 : 503).header('cache-control', 'no-store').send(answer)
+        return reply
+          .code(answer.ready ? 200 : 503)
+          .header('cache-control', 'no-store')
+          .send(answer)
       },
     })
     app.route({
@@ -43,7 +50,8 @@ export function operationRoutes({ credentials, probes, metrics, policy, scan, do
       onRequest: async (request) => {
         request.who = credentials.require(request.headers.authorization, 'read')
       },
-      handler: async (_request, reply) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+      handler: async (_request, reply) =>
+        reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
     })
     app.route({
       method: 'GET',

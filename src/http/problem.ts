@@ -75,7 +75,11 @@ const refusals: Record<RefusalCode, { status: number; title: string; detail?: st
   bomb: { status: 422, title: 'The file expands too far.', detail: 'The file is made to grow when it is opened.' },
   corrupt: { status: 422, title: 'The file is damaged.', detail: 'The file is not whole.' },
   active_content: { status: 422, title: 'The file has active content.', detail: 'The file carries code or links out.' },
-  polyglot: { status: 422, title: 'The file is several files in one.', detail: 'The file reads as more than one type.' },
+  polyglot: {
+    status: 422,
+    title: 'The file is several files in one.',
+    detail: 'The file reads as more than one type.',
+  },
 }
 
 /** How a refused attachment is answered at the door. The details without a fixed text say nothing of engines or limits of ours. */

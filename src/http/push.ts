@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Credentials } from '../access/credentials.ts'
-import { type BodyTimes } from '../doors/push/body.ts'
+import type { BodyTimes } from '../doors/push/body.ts'
 import { push } from '../doors/push/push.ts'
 import type { Intake } from '../intake/intake.ts'
 import { answerProblem } from './answer.ts'
@@ -26,7 +26,9 @@ export function pushRoutes(parts: { credentials: Credentials; intake: Intake; ti
         response: {
           200: pushAnswer,
           202: pushAnswer,
-          ...Object.fromEntries([400, 401, 403, 408, 409, 410, 413, 415, 422, 503].map((status) => [status, problemShape])),
+          ...Object.fromEntries(
+            [400, 401, 403, 408, 409, 410, 413, 415, 422, 503].map((status) => [status, problemShape]),
+          ),
         },
       },
       onRequest: async (request) => {
@@ -48,7 +50,8 @@ export function pushRoutes(parts: { credentials: Credentials; intake: Intake; ti
           parts,
         )
         if (repeated) reply.header('idempotent-replayed', 'true')
-        if (attachment.code !== null) return answerProblem(request, reply, problemOfRefusal(attachment, attachment.code))
+        if (attachment.code !== null)
+          return answerProblem(request, reply, problemOfRefusal(attachment, attachment.code))
         const quarantined = attachment.state === 'quarantined'
         return reply.code(quarantined ? 202 : 200).send({
           status: quarantined ? 'quarantined' : 'success',

@@ -115,7 +115,8 @@ export async function createServer(options: { version: string; publicUrl: string
       info: {
         title: 'Clipgate',
         version: options.version,
-        description: 'Takes in, checks, keeps and confirms the files that customers send in Genesys Cloud Web Messaging.',
+        description:
+          'Takes in, checks, keeps and confirms the files that customers send in Genesys Cloud Web Messaging.',
       },
       servers: [{ url: options.publicUrl }],
       components: { securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } } },
@@ -131,7 +132,12 @@ export async function createServer(options: { version: string; publicUrl: string
   for (const add of routes) await app.register(async (scope) => add(typed(scope)))
   refuseOtherMethods(app, methodsOf)
   app.setNotFoundHandler((request, reply) => {
-    const problem = { status: 404, code: 'not_found', title: 'Not found.', detail: 'There is nothing here under this name.' }
+    const problem = {
+      status: 404,
+      code: 'not_found',
+      title: 'Not found.',
+      detail: 'There is nothing here under this name.',
+    }
     return answerProblem(request, reply, problem)
   })
   return app
@@ -161,12 +167,17 @@ function refuseOtherMethods(app: FastifyInstance, methodsOf: Map<string, Set<str
 /** What the framework finds wrong with a request before its route sees it. */
 function asBadRequest(error: unknown, request: FastifyRequest): BadRequest | null {
   if (hasZodFastifySchemaValidationErrors(error)) {
-    const found = error.validation.map(({ instancePath, message }) => `${instancePath.replace('/', '') || 'request'}: ${message}`)
+    const found = error.validation.map(
+      ({ instancePath, message }) => `${instancePath.replace('/', '') || 'request'}: ${message}`,
+    )
     return new BadRequest('bad_request', found.join('; '))
   }
   const { code, statusCode } = error as { code?: string; statusCode?: number }
   if (code?.startsWith('FST_ERR_CTP_'))
-    return new BadRequest(request.routeOptions.url === '/webhook/file-upload' ? 'bad_multipart' : 'bad_request', 'The body or its Content-Type is malformed.')
+    return new BadRequest(
+      request.routeOptions.url === '/webhook/file-upload' ? 'bad_multipart' : 'bad_request',
+      'The body or its Content-Type is malformed.',
+    )
   if (code?.startsWith('FST_') && statusCode === 400) return new BadRequest('bad_request', 'The request is malformed.')
   return null
 }

@@ -75,8 +75,14 @@ export const listQuery = z.object({
   type: z.string().optional(),
   door: z.enum(doors).optional(),
   q: z.string().min(1).max(200).optional().describe('The beginning of a word in the name, or a whole id or digest.'),
-  from: z.iso.datetime({ offset: true }).transform((text) => new Date(text)).optional(),
-  to: z.iso.datetime({ offset: true }).transform((text) => new Date(text)).optional(),
+  from: z.iso
+    .datetime({ offset: true })
+    .transform((text) => new Date(text))
+    .optional(),
+  to: z.iso
+    .datetime({ offset: true })
+    .transform((text) => new Date(text))
+    .optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
   cursor: z.string().optional().describe('next of the page before.'),
 })
@@ -99,5 +105,8 @@ export const policyShape = z.object({
 
 export const readyShape = z.object({
   ready: z.boolean(),
-  checks: z.record(z.string(), z.object({ ok: z.boolean(), cause: z.string().optional(), note: z.string().optional() })),
+  checks: z.record(
+    z.string(),
+    z.object({ ok: z.boolean(), cause: z.string().optional(), note: z.string().optional() }),
+  ),
 })

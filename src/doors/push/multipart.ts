@@ -39,7 +39,11 @@ export function boundaryOf(contentType: string | undefined): string {
   if (!match) throw bad('The request is not multipart/form-data with a boundary.')
   const boundaries = parametersOf(match[1]!).filter(([name]) => name === 'boundary')
   const boundary = boundaries[0]?.[1]
-  if (boundaries.length !== 1 || boundary === undefined || !/^[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]$/.test(boundary))
+  if (
+    boundaries.length !== 1 ||
+    boundary === undefined ||
+    !/^[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]$/.test(boundary)
+  )
     throw bad('The boundary is missing or malformed.')
   return boundary
 }
@@ -178,7 +182,8 @@ class FormReader {
   async #restOfBlankLine(start: Buffer): Promise<void> {
     let line = start
     while (!line.subarray(-2).equals(crlf)) {
-      if (line.length > 256 || /[^ \t\r]/.test(line.toString('latin1'))) throw bad('A boundary line goes on with other text.')
+      if (line.length > 256 || /[^ \t\r]/.test(line.toString('latin1')))
+        throw bad('A boundary line goes on with other text.')
       line = Buffer.concat([line, await this.#take(1)])
     }
     if (!/^[ \t]*\r\n$/.test(line.toString('latin1'))) throw bad('A boundary line goes on with other text.')

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { BadRequest } from '../../errors.ts'
+import type { Arrival } from '../../intake/arrival.ts'
 import type { Caller, Intake, Outcome } from '../../intake/intake.ts'
 import { canonicalType, typeOfName } from '../../intake/types.ts'
 import { type BodyTimes, bodyOf } from './body.ts'
@@ -26,10 +27,10 @@ export async function push(
 ): Promise<Outcome> {
   const key = idempotencyKey === undefined ? null : parseIdempotencyKey(idempotencyKey)
   const boundary = boundaryOf(contentType)
-  const form = bodyOf(request, times)
-  const { filename, declaredType, bytes } = await fileOf(form, boundary, 'file')
-  return intake(
-    {
+  const body = bodyOf(request, times)
+  try {
+    const { filename, declaredType, bytes } = await fileOf(body, boundary, 'file')
+    const arrival: Arrival = {
       door: 'push',
       conversationId,
       messageId,
@@ -38,9 +39,12 @@ export async function push(
       declaredType: declaredType ? canonicalType(declaredType).slice(0, 255) : typeOfName(filename),
       delivery: key === null ? null : { scope: `key:${caller.who}`, key },
       bytes,
-    },
-    caller,
-  )
+    }
+    return await intake(arrival, caller)
+  } finally {
+    // Lets go of a request that was not read to its end, so that the rest can be thrown away.
+    await body.return(undefined)
+  }
 }
 
 function parseIdempotencyKey(text: string): string {

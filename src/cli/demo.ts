@@ -1,0 +1,113 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { Command } from 'commander'
+import { readConfig } from '../config.ts'
+import { ConfigError } from '../errors.ts'
+import { createService } from '../service.ts'
+import type { Io } from './io.ts'
+
+const demoKey = 'demo-key-only-for-this-machine'
+const confirmedWithinMs = 30_000
+
+/** clipgate demo [--once] */
+export function demo(program: Command, io: Io): void {
+  program
+    .command('demo')
+    .description('run the service and the emulator in a fresh folder, and send one file through each door')
+    .option('--once', 'end as soon as the confirmation was seen: 0, or 1 when it was not')
+    .option('--port <n>', 'where the service listens', '8080')
+    .option('--emulator-port <n>', 'where the emulator listens', '8090')
+    .action(async (options: { once?: true; port: string; emulatorPort: string }) => {
+      const { startEmulator } = await import('../../emulator/index.ts')
+      const dataDir = await mkdtemp(join(tmpdir(), 'clipgate-demo-'))
+      const emulator = await startEmulator({ port: portOf(options.emulatorPort) })
+      const { config, secrets } = readConfig({
+        CLIPGATE_PORT: options.port,
+        CLIPGATE_DATA_DIR: dataDir,
+        CLIPGATE_API_KEYS: `demo:push+read+admin:${demoKey}`,
+        CLIPGATE_SCAN: 'off',
+        CLIPGATE_GENESYS_CLIENT_ID: 'demo-client',
+        CLIPGATE_GENESYS_CLIENT_SECRET: 'demo-secret',
+        CLIPGATE_GENESYS_LOGIN_URL: emulator.url,
+        CLIPGATE_GENESYS_API_URL: emulator.url,
+        CLIPGATE_LOG_LEVEL: 'warn',
+      })
+      const service = await createService(config, secrets)
+      const stop = async (code: number) => {
+        await service.stop()
+        await emulator.close()
+        await rm(dataDir, { recursive: true, force: true })
+        io.exitWith(code)
+      }
+      io.onStop(() => void stop(0))
+      try {
+        await service.start()
+        io.out(`Clipgate                 ${service.url}`)
+        io.out(`Genesys Cloud emulator   ${emulator.url}`)
+        io.out(`Data                     ${dataDir} (removed at the end)\n`)
+        await sendOne(io, service.url, emulator.url)
+        if (options.once) await stop(0)
+        else showWhatNext(io, service.url, emulator.url)
+      } catch (error) {
+        io.err((error as Error).message)
+        await stop(1)
+      }
+    })
+}
+
+/** Through the push door to the message that arrives, by HTTP only, as any sender would. */
+async function sendOne(io: Io, serviceUrl: string, emulatorUrl: string): Promise<void> {
+  const { id } = await json<{ id: string }>(fetch(`${emulatorUrl}/_emulator/conversations`, { method: 'POST' }))
+  io.out(`A customer talks to an agent: conversation ${id}`)
+  const form = new FormData()
+  form.append('file', new Blob([await readFile(samplePath)], { type: 'image/jpeg' }), 'photo.jpg')
+  const { attachment } = await json<{ attachment: { id: string; size: number; sha256: string; state: string } }>(
+    fetch(`${serviceUrl}/webhook/file-upload?conversation_id=${id}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${demoKey}` },
+      body: form,
+    }),
+  )
+  io.out(`photo.jpg went in through the push door: ${attachment.state}, ${attachment.size} bytes, ${attachment.id}`)
+  const deadline = Date.now() + confirmedWithinMs
+  while (Date.now() < deadline) {
+    const conversation = await json<{ messages: { direction: string; text: string }[] }>(
+      fetch(`${emulatorUrl}/_emulator/conversations/${id}`),
+    )
+    const said = conversation.messages.filter(({ direction }) => direction === 'outbound')
+    if (said.length > 0) {
+      for (const { text } of said) io.out(`The conversation got: ${text}\n`)
+      return
+    }
+    await sleep(100)
+  }
+  throw new Error(`No confirmation arrived within ${confirmedWithinMs / 1000} s.`)
+}
+
+function showWhatNext(io: Io, serviceUrl: string, emulatorUrl: string): void {
+  const sample = samplePath.includes("'") ? 'demo/photo.jpg' : `'${samplePath}'`
+  io.out(`Open:  ${serviceUrl}/docs           the HTTP API`)
+  io.out(`       ${serviceUrl}/health/ready   how it stands`)
+  io.out(`       ${emulatorUrl}/_emulator/requests   what Genesys Cloud was asked`)
+  io.out('\nSend a file yourself, and list what is there:\n')
+  io.out(`curl -H 'Authorization: Bearer ${demoKey}' -F file=@${sample} ${serviceUrl}/webhook/file-upload`)
+  io.out(`curl -H 'Authorization: Bearer ${demoKey}' ${serviceUrl}/v1/attachments`)
+  io.out('\nCtrl-C ends it.')
+}
+
+const samplePath = join(dirname(fileURLToPath(import.meta.resolve('#package'))), 'demo', 'photo.jpg')
+
+async function json<T>(answer: Promise<Response>): Promise<T> {
+  const response = await answer
+  if (!response.ok) throw new Error(`${response.url} answered ${response.status}: ${await response.text()}`)
+  return (await response.json()) as T
+}
+
+function portOf(text: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65535)
+    throw new ConfigError(['A port must be a number from 0 to 65535.'])
+  return Number(text)
+}

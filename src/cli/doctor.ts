@@ -1,0 +1,138 @@
+import { access, constants, stat, statfs } from 'node:fs/promises'
+import { sep } from 'node:path'
+import type { Command } from 'commander'
+import { systemClock } from '../clock.ts'
+import { type Config, readConfig, requireServable, type Secrets } from '../config.ts'
+import { ConfigError } from '../errors.ts'
+import { keyRing, readKeyFile } from '../seal/keys.ts'
+import { dataPaths, openGenesys, openRecords } from '../service.ts'
+import { createEvents } from '../telemetry/events.ts'
+import { createLog } from '../telemetry/log.ts'
+import { createMetrics } from '../telemetry/metrics.ts'
+import type { Io } from './io.ts'
+
+interface Finding {
+  what: string
+  state: 'ok' | 'warning' | 'failed'
+  says: string
+}
+
+/** clipgate doctor [--json] */
+export function doctor(program: Command, io: Io): void {
+  program
+    .command('doctor')
+    .description('look at configuration, disk, keys, database and Genesys Cloud, and say what is wrong')
+    .option('--json', 'one JSON object')
+    .action(async ({ json }: { json?: true }) => {
+      const findings = await examine(io)
+      if (json) io.out(JSON.stringify({ findings }))
+      else for (const { what, state, says } of findings) io.out(`${state.padEnd(8)} ${what}: ${says}`)
+      if (findings.some(({ state }) => state === 'failed')) io.exitWith(1)
+    })
+}
+
+async function examine(io: Io): Promise<Finding[]> {
+  const findings: Finding[] = []
+  const find = (what: string, state: Finding['state'], says: string) => void findings.push({ what, state, says })
+  let config: Config
+  let secrets: Secrets
+  try {
+    ;({ config, secrets } = readConfig(io.env))
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    for (const problem of error.problems) find('configuration', 'failed', problem)
+    return findings
+  }
+  try {
+    requireServable(config, secrets)
+    find('configuration', 'ok', `listens on ${config.http.host}:${config.http.port}`)
+  } catch (error) {
+    for (const problem of (error as ConfigError).problems) find('configuration', 'failed', problem)
+  }
+  if (config.scan === 'off') find('scan', 'warning', 'off: files are taken unscanned, and their records say so')
+  await examineData(config, find)
+  await examineGenesys(config, secrets, find)
+  return findings
+}
+
+type Find = (what: string, state: Finding['state'], says: string) => void
+
+async function examineData(config: Config, find: Find): Promise<void> {
+  const { dataDir } = config
+  const there = await stat(dataDir).catch(() => null)
+  if (!there) {
+    find('data folder', 'ok', `${dataDir} is not there yet; the first start makes it`)
+    return
+  }
+  if ((there.mode & 0o077) !== 0)
+    find('data folder', 'warning', `${dataDir} can be read by others. Run: chmod 700 ${dataDir}`)
+  else find('data folder', 'ok', dataDir)
+  await access(dataDir, constants.W_OK).catch(() => find('data folder', 'failed', `${dataDir} cannot be written`))
+  const { bavail, bsize } = await statfs(dataDir)
+  const freeMb = Math.floor((bavail * bsize) / 1_000_000)
+  find('disk', freeMb < 1000 ? 'warning' : 'ok', `${freeMb} MB free`)
+
+  const ring = await readKeyFile(config.masterKeyFile)
+    .then((keys) => keys && keyRing(keys))
+    .catch((error: ConfigError) => {
+      find('master key', 'failed', error.message)
+      return null
+    })
+  if (ring && `${config.masterKeyFile}${sep}`.startsWith(`${dataDir}${sep}`))
+    find(
+      'master key',
+      'warning',
+      `${config.masterKeyFile} lies in the data folder: whoever copies one has both. Move it and set CLIPGATE_MASTER_KEY_FILE.`,
+    )
+  else if (ring) find('master key', 'ok', config.masterKeyFile)
+
+  if (!(await stat(dataPaths(dataDir).database).catch(() => null))) return
+  try {
+    const records = await openRecords({ ...config, migrate: 'off' }, systemClock)
+    try {
+      const named = await records.masterKeyIds()
+      const missing = named.filter((id) => !ring?.ids.includes(id))
+      if (missing.length > 0)
+        find('master key', 'failed', `the records name ${missing.join(', ')}, and the key file has it not`)
+      const { pending, parked, oldestPendingAt } = await records.outboxState()
+      const oldest = oldestPendingAt ? `, the oldest since ${oldestPendingAt.toISOString()}` : ''
+      find(
+        'outbox',
+        parked > 0 ? 'warning' : 'ok',
+        `${pending} pending${oldest}, ${parked} parked${parked > 0 ? '. See: clipgate outbox list --state parked' : ''}`,
+      )
+      const ways = await records.deliveredByWay()
+      for (const { way, count } of ways) find('confirmations', 'ok', `${count} of the last 1,000 went by ${way}`)
+      find('records', 'ok', 'the schema is up to date')
+    } finally {
+      await records.close()
+    }
+  } catch (error) {
+    find('records', 'failed', (error as Error).message)
+  }
+}
+
+/**
+ * Which way of confirming works is UNCONFIRMED on the platform for client credentials (`message`), and only a real
+ * conversation can tell: so what the deliveries of this installation have shown is told beside the token's state.
+ */
+async function examineGenesys(config: Config, secrets: Secrets, find: Find): Promise<void> {
+  const genesys = openGenesys(config, secrets, systemClock, createEvents(createLog('silent'), createMetrics()))
+  if (!genesys) {
+    find(
+      'genesys',
+      'warning',
+      'confirmations are off: without credentials, or by CLIPGATE_CONFIRM, nothing is said to a conversation',
+    )
+    return
+  }
+  await genesys.checkToken().then(
+    () =>
+      find(
+        'genesys',
+        'ok',
+        `${config.genesys?.loginUrl} gives a token; ways to confirm, in order: ${config.confirm.ways.join(', ')}`,
+      ),
+    (error: Error) => find('genesys', 'failed', error.message),
+  )
+}
