@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { headerBytes, sealedSegmentBytes } from '../../seal/format.ts'
 import { sealer } from '../../seal/seal.ts'
 import { headBytes, sniff } from './sniff.ts'
@@ -41,7 +41,7 @@ export function beginPass({ path, attachmentId, dataKey }: PassStart, scratch: B
   let written = 0
   const abort = () => {
     closeSync(file)
-    unlinkSync(path)
+    rmSync(path, { force: true })
   }
   const write = (bytes: Buffer) => {
     for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, bytes.length - at)
@@ -63,11 +63,10 @@ export function beginPass({ path, attachmentId, dataKey }: PassStart, scratch: B
     },
     async end() {
       try {
-        const type = await sniff(head, text.isText())
         closeSync(file)
-        return { size, sealedSize: written, sha256: digest.digest('hex'), type }
+        return { size, sealedSize: written, sha256: digest.digest('hex'), type: await sniff(head, text.isText()) }
       } catch (error) {
-        unlinkSync(path)
+        rmSync(path, { force: true })
         throw error
       }
     },

@@ -6,13 +6,10 @@ export type ToThread =
   | { file: number; begin?: PassStart; buffer: ArrayBuffer; length: number; last: boolean }
   | { file: number; abort: true }
 
-/** Back from it: the buffer, to be filled again, and what became of the piece. */
-export interface FromThread {
-  file: number
-  buffer: ArrayBuffer
-  result?: PassResult
-  error?: { code: string | undefined; message: string }
-}
+/** Back from it: the buffer, to be filled again, and what became of the piece; or that the file is given up. */
+export type FromThread =
+  | { file: number; buffer: ArrayBuffer; result?: PassResult; error?: { code: string | undefined; message: string } }
+  | { file: number; aborted: true }
 
 const scratch = Buffer.alloc(scratchBytes)
 const passes = new Map<number, Pass>()
@@ -26,10 +23,11 @@ parentPort?.on('message', async (message: ToThread) => {
     } catch {
       // What cannot be removed now is removed when the service starts again: the spool is emptied then.
     }
+    parentPort?.postMessage({ file: message.file, aborted: true } satisfies FromThread)
     return
   }
   const { file, begin, buffer, length, last } = message
-  const answer: FromThread = { file, buffer }
+  const answer: Exclude<FromThread, { aborted: true }> = { file, buffer }
   try {
     const pass = begin ? beginPass(begin, scratch) : passes.get(file)
     if (!pass) throw new Error('this file failed before')

@@ -14,7 +14,7 @@ export interface ThreadPass {
   send(buffer: Uint8Array, length: number, last: boolean): void
   /** After the last segment was sent. */
   result(): Promise<PassResult>
-  /** Gives the file up: its thread removes what is written. Safe to call at any time and twice. */
+  /** Gives the file up. Resolves when its thread has removed what is written. Safe to call at any time and twice. */
   abort(): Promise<void>
 }
 
@@ -49,6 +49,7 @@ export function createThreads(count: number): Threads {
       let result: PassResult | null = null
       let wake: (() => void) | null = null
       let over = false
+      let aborted = false
 
       const finish = () => {
         if (over) return
@@ -63,6 +64,10 @@ export function createThreads(count: number): Threads {
       }
       running.set(file, {
         answered(message) {
+          if ('aborted' in message) {
+            aborted = true
+            return woken()
+          }
           onTheWay--
           if (spare.length < 512) spare.push(new Uint8Array(message.buffer))
           if (message.error)
@@ -74,6 +79,7 @@ export function createThreads(count: number): Threads {
         },
         died(error) {
           onTheWay = 0
+          aborted = true
           failure ??= new Unavailable('the spool thread died', { cause: error })
           woken()
         },
@@ -100,8 +106,10 @@ export function createThreads(count: number): Threads {
         },
         async abort() {
           if (over) return
-          if (began && !failure) thread.post({ file, abort: true }, [])
-          while (onTheWay > 0) await changed()
+          if (began && !failure) {
+            thread.post({ file, abort: true }, [])
+            while (!aborted) await changed()
+          }
           finish()
         },
       }
@@ -115,26 +123,27 @@ export function createThreads(count: number): Threads {
 interface Thread {
   files: number
   post(message: ToThread, transfer: ArrayBuffer[]): void
-  stop(): Promise<unknown>
+  stop(): Promise<void>
 }
 
-/** A thread that dies fails the files that it had, and a new one takes its place. */
+/** A thread that dies fails the files that it had; the next file starts a new one, so that a fault is no endless loop. */
 function startThread(running: Map<number, Running>): Thread {
   const mine = new Set<number>()
-  let stopping = false
-  let worker = start()
+  let worker: Worker | null = start()
 
   function start(): Worker {
     const started = new Worker(new URL(import.meta.resolve('#threads/spool')))
+    let fault = new Error('it ended')
     started.unref()
     started.on('message', (message: FromThread) => {
-      if (message.result || message.error) mine.delete(message.file)
+      if ('aborted' in message || message.result || message.error) mine.delete(message.file)
       running.get(message.file)?.answered(message)
     })
-    started.on('error', (error) => {
-      for (const file of mine) running.get(file)?.died(error)
+    started.on('error', (error: Error) => (fault = error))
+    started.on('exit', () => {
+      worker = null
+      for (const file of mine) running.get(file)?.died(fault)
       mine.clear()
-      if (!stopping) worker = start()
     })
     return started
   }
@@ -142,13 +151,12 @@ function startThread(running: Map<number, Running>): Thread {
   return {
     files: 0,
     post(message, transfer) {
-      if ('abort' in message) mine.delete(message.file)
-      else mine.add(message.file)
+      worker ??= start()
+      mine.add(message.file)
       worker.postMessage(message, transfer)
     },
-    stop() {
-      stopping = true
-      return worker.terminate()
+    async stop() {
+      await worker?.terminate()
     },
   }
 }
