@@ -2,10 +2,12 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { join, resolve } from 'node:path'
+import { inspect } from 'node:util'
 import { distance } from 'fastest-levenshtein'
 import { z } from 'zod'
 import type { Way } from './attachment.ts'
 import { ConfigError } from './errors.ts'
+import { canonicalType } from './intake/types.ts'
 import { logLevels } from './telemetry/log.ts'
 
 const prefix = 'CLIPGATE_'
@@ -42,11 +44,14 @@ const list = z.string().transform((text) =>
 )
 
 const mimeTypes = list
-  .transform((types) => types.map((type) => type.toLowerCase()))
+  .transform((types) => [...new Set(types.map(canonicalType))])
   .refine((types) => types.every((type) => /^[a-z0-9!#$&^_.+-]+\/[a-z0-9!#$&^_.+-]+$/.test(type)), {
     error: 'MIME types such as image/jpeg, separated by commas',
   })
   .refine((types) => types.length > 0, 'at least one MIME type')
+
+/** What the audit trail calls those who come without a key. */
+const reservedNames = ['anyone', 'cli', 'sender', 'sweep']
 
 const apiKeys = list.transform((items, context): ApiKey[] => {
   const keys: ApiKey[] = []
@@ -54,13 +59,18 @@ const apiKeys = list.transform((items, context): ApiKey[] => {
     const [name = '', scopeList = '', secret = '', ...rest] = item.split(':')
     const asked = scopeList.split('+')
     const problem = (message: string) => context.addIssue({ code: 'custom', message: `key ${index + 1}: ${message}` })
-    if (rest.length > 0 || !/^[A-Za-z0-9_.-]{1,64}$/.test(name)) problem('must read name:scopes:secret')
+    const secretSha256 = createHash('sha256').update(secret).digest()
+    // Nothing of a malformed key is told: the parts may have been given in another order.
+    if (rest.length > 0 || !/^[A-Za-z0-9_.-]{1,64}$/.test(name)) problem('it must read name:scopes:secret')
     else if (!asked.every((scope) => (scopes as readonly string[]).includes(scope)))
-      problem(`the scopes of ${name} must be out of ${scopes.join(', ')}, joined by +`)
+      problem(`its scopes must be out of ${scopes.join(', ')}, joined by +`)
     else if (!/^[A-Za-z0-9_-]{20,}$/.test(secret))
-      problem(`the secret of ${name} must have at least 20 characters out of A-Z a-z 0-9 _ -`)
+      problem('its secret must have at least 20 characters out of A-Z a-z 0-9 _ -')
+    else if (reservedNames.includes(name)) problem(`the name ${name} has a meaning of its own`)
     else if (keys.some((key) => key.name === name)) problem(`the name ${name} is taken`)
-    else keys.push({ name, scopes: asked as Scope[], secretSha256: createHash('sha256').update(secret).digest() })
+    else if (keys.some((key) => key.secretSha256.equals(secretSha256)))
+      problem(`${name} has the secret of another key, so nobody could tell which was meant`)
+    else keys.push({ name, scopes: asked as Scope[], secretSha256 })
   }
   return keys
 })
@@ -160,8 +170,8 @@ export function readConfig(env: Record<string, string | undefined>): { config: C
       for (const { message } of parsed.error.issues)
         problems.push(`${prefix}${name} must be ${message}.`.replace('must be key', 'key'))
   }
+  problems.push(...contradictions(values as Partial<Values>, env))
   const read = values as Values
-  if (problems.length === 0) problems.push(...contradictions(read))
   if (problems.length > 0) throw new ConfigError(problems)
   return { config: toConfig(read), secrets: toSecrets(read) }
 }
@@ -198,8 +208,9 @@ function unknownNames(env: Record<string, string | undefined>): string[] {
       problems.push(`${full} is not available in this version yet. Remove it.`)
       continue
     }
+    const asked = name.toUpperCase()
     const nearest = known.reduce((best, candidate) =>
-      distance(candidate, name) < distance(best, name) ? candidate : best,
+      distance(candidate, asked) < distance(best, asked) ? candidate : best,
     )
     problems.push(`${full} is not a setting. Did you mean ${prefix}${nearest}?`)
   }
@@ -227,20 +238,22 @@ function rawValue(env: Record<string, string | undefined>, name: SettingName, pr
     return undefined
   }
   try {
-    return readFileSync(path, 'utf8').replace(/\r?\n$/, '')
+    return readFileSync(path, 'utf8').replace(/\r?\n$/, '') || undefined
   } catch (error) {
     problems.push(`${prefix}${name}_FILE cannot be read: ${(error as Error).message}`)
     return undefined
   }
 }
 
-function contradictions(values: Values): string[] {
+/** Settings that are each well-formed and do not go together. One that is malformed itself is left out: it has been told. */
+function contradictions(values: Partial<Values>, env: Record<string, string | undefined>): string[] {
   const problems: string[] = []
-  if (values.PUSH_AUTH === 'none' && !isLoopback(values.HOST))
+  const given = (name: SettingName) => Boolean(env[prefix + name] || env[`${prefix}${name}_FILE`])
+  if (values.PUSH_AUTH === 'none' && values.HOST !== undefined && !isLoopback(values.HOST))
     problems.push(
       `${prefix}PUSH_AUTH=none opens the push door to everybody, so ${prefix}HOST must be a loopback address.`,
     )
-  if ((values.GENESYS_CLIENT_ID === undefined) !== (values.GENESYS_CLIENT_SECRET === undefined))
+  if (given('GENESYS_CLIENT_ID') !== given('GENESYS_CLIENT_SECRET'))
     problems.push(`${prefix}GENESYS_CLIENT_ID and ${prefix}GENESYS_CLIENT_SECRET belong together: set both or none.`)
   return problems
 }
@@ -248,7 +261,7 @@ function contradictions(values: Values): string[] {
 function toConfig(values: Values): Config {
   const dataDir = resolve(values.DATA_DIR)
   const address = values.HOST.includes(':') ? `[${values.HOST}]` : values.HOST
-  const config: Config = {
+  return deepFrozen({
     http: {
       host: values.HOST,
       port: values.PORT,
@@ -273,11 +286,16 @@ function toConfig(values: Values): Config {
     confirm: { ways: values.CONFIRM, language: values.LANGUAGE, textsDir: values.TEXTS_DIR ?? null },
     retentionDays: values.RETENTION_DAYS ?? null,
     logLevel: values.LOG_LEVEL,
-  }
-  return Object.freeze(config)
+  })
+}
+
+function deepFrozen<T extends object>(value: T): T {
+  for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) deepFrozen(part)
+  return Object.freeze(value)
 }
 
 function toSecrets(values: Values): Secrets {
   const secrets = { apiKeys: values.API_KEYS, genesysClientSecret: values.GENESYS_CLIENT_SECRET ?? null }
-  return Object.defineProperty(secrets, 'toJSON', { value: () => '[secrets]' })
+  const hidden = { value: () => '[secrets]' }
+  return Object.defineProperties(secrets, { toJSON: hidden, [inspect.custom]: hidden })
 }

@@ -31,7 +31,7 @@ import { createKeyFile, type KeyRing, keyRing, readKeyFile } from './seal/keys.t
 import { fsStorage } from './storage/fs.ts'
 import type { Storage } from './storage/storage.ts'
 import { createEvents, type Events } from './telemetry/events.ts'
-import type { Probe } from './telemetry/health.ts'
+import { type Probe, readiness } from './telemetry/health.ts'
 import { createLog, type Log } from './telemetry/log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 
@@ -133,17 +133,24 @@ async function compose(
 
   const credentials = apiKeyCredentials(secrets.apiKeys, config.push.auth === 'none')
   const pushIsOpen = config.push.auth === 'none' || secrets.apiKeys.some((key) => key.scopes.includes('push'))
+  // Anybody may ask, so an answer serves for a while: asking must not wear out the disk or our share of the platform.
   const probes: Probe[] = [
-    { name: 'records', needed: true, ask: async () => void (await records.check()) },
-    { name: 'storage', needed: true, ask: async () => void (await Promise.all([storage.check(), admission.check()])) },
-    { name: 'scan', needed: true, ask: () => askScanners(scanners) },
-    { name: 'genesys', needed: false, ask: () => askGenesys(config, genesys) },
-    { name: 'outbox', needed: false, ask: () => askOutbox(records) },
+    { name: 'records', needed: true, freshMs: 1000, ask: async () => void (await records.check()) },
+    {
+      name: 'storage',
+      needed: true,
+      freshMs: 1000,
+      ask: async () => void (await Promise.all([storage.check(), admission.check()])),
+    },
+    { name: 'scan', needed: true, freshMs: 5000, ask: () => askScanners(scanners) },
+    { name: 'genesys', needed: false, freshMs: 30_000, ask: () => askGenesys(config, genesys) },
+    { name: 'outbox', needed: false, freshMs: 1000, ask: () => askOutbox(records) },
   ]
+  const ready = readiness(probes, clock)
   const app = await createServer({ version: manifest.version, publicUrl: config.http.publicUrl, events }, [
     ...(pushIsOpen ? [pushRoutes({ credentials, intake: take, times: overrides.times ?? uploadTimes })] : []),
     attachmentRoutes({ credentials, records, keys, storage, clock, events }),
-    operationRoutes({ credentials, probes, metrics, policy: config.policy, scan, docs: config.http.docs }),
+    operationRoutes({ credentials, ready, metrics, policy: config.policy, scan, docs: config.http.docs }),
   ])
   let url = ''
   let stopping: Promise<void> | null = null
@@ -164,8 +171,11 @@ async function compose(
       courier?.start()
       open.push(() => courier?.stop())
       open.push(async () => {
+        // A connection that had a request when we began to close stays open when it is answered.
+        const idle = setInterval(() => app.server.closeIdleConnections(), 50)
         const cut = setTimeout(() => app.server.closeAllConnections(), drainMs)
         await app.close()
+        clearInterval(idle)
         clearTimeout(cut)
       })
       url = await app.listen({ host: config.http.host, port: config.http.port })

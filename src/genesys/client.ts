@@ -8,7 +8,7 @@ import { createPace } from './pace.ts'
 import { createTokens } from './token.ts'
 
 type Schemas = components['schemas']
-export type MessageData = Schemas['MessageData']
+type MessageData = Schemas['MessageData']
 
 /** Who the token says that we are. */
 export interface TokenHolder {
@@ -16,9 +16,18 @@ export interface TokenHolder {
   client: { id: string | null; name: string | null }
 }
 
+/** Longest time that a call waits for its turns by our own pace. Not part of its budget: the platform is not slow then. */
+const longestTurnsMs = 60_000
+
+/** Longest time of one call with all its waits and tries. */
+const callMs = 20_000
+
+/** Longest time from a call to its end, for whoever must plan with it. */
+export const longestCallMs = longestTurnsMs + callMs
+
 /**
- * The calls to the Platform API that we make, in its own words. Every one takes at most its time budget, waits its turn by
- * our own pace, renews the token once when it is refused, and throws nothing but the errors of `errors.ts`.
+ * The calls to the Platform API that we make, in its own words. Every one takes at most its time budget once it has its
+ * turn by our own pace, renews the token once when it is refused, and throws nothing but the errors of `errors.ts`.
  */
 export interface GenesysClient {
   /** The full view. */
@@ -52,10 +61,6 @@ export interface GenesysClientOptions {
   requestsPerMinute: number
   clock: Clock
   events: Pick<Events, 'genesysAnswered' | 'genesysTokenAsked'>
-  /** Longest time of one call with all its waits and tries. */
-  callMs?: number
-  /** Longest time of one try. */
-  tryMs?: number
   /** Spreads the waits between tries: 0 to 1. */
   random?: () => number
 }
@@ -69,26 +74,38 @@ interface Call {
   repeatable: boolean
 }
 
+/** What is left to a call: when it must end, and how long it may yet wait for turns, which puts off its end. */
+interface Budget {
+  ends: number
+  turnsLeftMs: number
+}
+
 /** How one try ended, other than well. `again`: surely not done, or repeatable, and worth another try within the budget. */
 type Failed =
   | { kind: 'unauthorized' }
   | { kind: 'again'; error: GenesysUnavailable }
   | { kind: 'final'; error: GenesysRefused | GenesysUnavailable | AnswerLost }
 
+/** Longest time of one try. */
+const tryMs = 10_000
+
+/** A 429 that asks for no longer speaks of the minute's limit, which all calls share; a longer one of some limit of its own. */
+const longestHoldSeconds = 60
+
 const firstBackOffMs = 500
 const busy = [502, 503, 504]
 
 export function createGenesysClient(options: GenesysClientOptions): GenesysClient {
-  const { apiUrl, clock, events, callMs = 20_000, tryMs = 10_000, random = Math.random } = options
+  const { apiUrl, clock, events, random = Math.random } = options
   const tokens = createTokens({ ...options, tryMs })
   const pace = createPace(options.requestsPerMinute, clock)
   const now = () => clock.now().getTime()
 
   async function call(asked: Call): Promise<unknown> {
-    const deadline = now() + callMs
+    const budget: Budget = { ends: now() + callMs, turnsLeftMs: longestTurnsMs }
     let renewed = false
-    for (let tries = 0; ; ) {
-      const outcome = await attempt(asked, deadline)
+    for (let tries = 0; ; tries++) {
+      const outcome = await attempt(asked, budget)
       if (outcome.kind === 'done') return outcome.body
       if (outcome.kind === 'final') throw outcome.error
       if (outcome.kind === 'unauthorized') {
@@ -97,16 +114,15 @@ export function createGenesysClient(options: GenesysClientOptions): GenesysClien
         continue
       }
       const { error } = outcome
-      const waitMs =
-        error.retryAfterSeconds === null
-          ? firstBackOffMs * 2 ** tries++ * (0.5 + random() / 2)
-          : error.retryAfterSeconds * 1000
-      if (now() + waitMs >= deadline) throw error
+      // At least our own wait: a platform that says "in 0 seconds" again and again is not asked in a tight loop.
+      const backOffMs = firstBackOffMs * 2 ** tries * (0.5 + random() / 2)
+      const waitMs = Math.max(backOffMs, (error.retryAfterSeconds ?? 0) * 1000)
+      if (now() + waitMs >= budget.ends) throw error
       await clock.wait(waitMs)
     }
   }
 
-  async function attempt(asked: Call, deadline: number): Promise<Failed | { kind: 'done'; body: unknown }> {
+  async function attempt(asked: Call, budget: Budget): Promise<Failed | { kind: 'done'; body: unknown }> {
     let token: string
     try {
       token = await tokens.get()
@@ -114,12 +130,16 @@ export function createGenesysClient(options: GenesysClientOptions): GenesysClien
       if (error instanceof GenesysUnavailable) return { kind: 'again', error }
       throw error
     }
-    await pace.turn(deadline)
-    const left = deadline - now()
+    await turn(budget)
+    const left = budget.ends - now()
     if (left <= 0) throw new GenesysUnavailable(`${asked.route}: no time left`)
     try {
       const answer = await send(asked, token, Math.min(tryMs, left))
       if (answer.status === 401) tokens.drop(token)
+      if (answer.status === 429) {
+        const seconds = retryAfterOf(answer.headers, clock.now())
+        if (seconds !== null && seconds <= longestHoldSeconds) pace.hold(seconds * 1000)
+      }
       if (answer.status >= 200 && answer.status < 300) return { kind: 'done', body: answer.body }
       return failureOf(asked, answer, clock.now())
     } catch (error) {
@@ -129,6 +149,14 @@ export function createGenesysClient(options: GenesysClientOptions): GenesysClien
         return { kind: 'final', error: new AnswerLost(`${asked.route}: the answer was lost`, { cause }) }
       return { kind: 'again', error: new GenesysUnavailable(`${asked.route}: no answer`, { cause }) }
     }
+  }
+
+  async function turn(budget: Budget): Promise<void> {
+    const from = now()
+    await pace.turn(from + budget.turnsLeftMs)
+    const waited = Math.max(0, now() - from)
+    budget.turnsLeftMs -= waited
+    budget.ends += waited
   }
 
   async function send({ route, path, body }: Call, token: string, withinMs: number): Promise<Answer> {
@@ -245,6 +273,6 @@ function textOf(value: unknown): string | null {
 /** An id as a part of a path. One that Genesys cannot have made names nothing there, and must not name something else. */
 function segment(id: string): string {
   if (!/^[\w-]{1,128}$/.test(id))
-    throw new GenesysRefused('path', { status: 404, message: 'not an id of Genesys Cloud' })
+    throw new GenesysRefused('not asked', { status: 404, message: 'not an id of Genesys Cloud' })
   return id
 }

@@ -1,5 +1,4 @@
-/** Everything that a call to Genesys Cloud throws is one of the four below. None carries a token or a secret. */
-export type GenesysError = GenesysRefused | CredentialsRefused | GenesysUnavailable | AnswerLost
+// A call to Genesys Cloud throws one of the four below, and nothing else. None carries a token or a secret.
 
 /** A definite no: the same call again gets the same answer, until someone changes something. */
 export class GenesysRefused extends Error {

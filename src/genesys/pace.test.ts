@@ -16,7 +16,7 @@ function start(requestsPerMinute: number) {
     await pace.turn(deadline)
     turns.push(clock.now().getTime() - began)
   }
-  return { clock, began, turn, turns }
+  return { clock, began, pace, turn, turns }
 }
 
 describe('a pace of three a minute', () => {
@@ -59,6 +59,17 @@ describe('a pace of three a minute', () => {
     await clock.pass(60_000)
     await Promise.all([turn(), turn(), turn()])
     expect(turns).toEqual([0, 0, 0, 60_000, 60_000, 60_000])
+  })
+
+  it('gives no turn while it is held, and then goes on', async () => {
+    const { clock, pace, turn, turns } = start(3)
+    await turn()
+    pace.hold(5000)
+    pace.hold(2000)
+    const held = turn()
+    await clock.pass(5000)
+    await held
+    expect(turns).toEqual([0, 5000])
   })
 
   it('does not wait for hours when the clock was set back', async () => {

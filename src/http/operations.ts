@@ -2,14 +2,14 @@ import swaggerUi from '@fastify/swagger-ui'
 import { z } from 'zod'
 import type { Credentials } from '../access/credentials.ts'
 import type { Policy } from '../intake/policy.ts'
-import { type Probe, readiness } from '../telemetry/health.ts'
+import type { Readiness } from '../telemetry/health.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Routes } from './server.ts'
 import { policyShape, readyShape } from './shapes.ts'
 
 export interface OperationParts {
   credentials: Credentials
-  probes: Probe[]
+  ready(): Promise<Readiness>
   metrics: Metrics
   policy: Policy
   scan: 'required' | 'off'
@@ -17,7 +17,7 @@ export interface OperationParts {
 }
 
 /** /health, /metrics, /v1/policy, /openapi.json, /docs */
-export function operationRoutes({ credentials, probes, metrics, policy, scan, docs }: OperationParts): Routes {
+export function operationRoutes({ credentials, ready, metrics, policy, scan, docs }: OperationParts): Routes {
   return async (app) => {
     const tags = ['operations']
     app.route({
@@ -35,7 +35,7 @@ export function operationRoutes({ credentials, probes, metrics, policy, scan, do
         response: { 200: readyShape, 503: readyShape },
       },
       handler: async (_request, reply) => {
-        const answer = await readiness(probes)
+        const answer = await ready()
         return reply
           .code(answer.ready ? 200 : 503)
           .header('cache-control', 'no-store')

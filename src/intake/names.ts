@@ -42,7 +42,7 @@ function readingsOf(filename: string): Set<string> {
     if (base.includes('\0')) readings.add(base.slice(0, base.indexOf('\0')))
     const stream = base.indexOf(':')
     // `Scan 12:30.pdf` is a natural name, `a.php:x.jpg` is not.
-    if (base.slice(0, stream).includes('.')) readings.add(base.slice(0, stream))
+    if (stream >= 0 && base.slice(0, stream).includes('.')) readings.add(base.slice(0, stream))
     readings.add(withoutTail(base))
   }
   return readings

@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts'
 import { Unavailable } from '../errors.ts'
 import { AnswerLost, CredentialsRefused, GenesysUnavailable } from '../genesys/errors.ts'
 import type { Delivered, Leased } from '../records/questions/outbox.ts'
-import type { Events } from '../telemetry/events.ts'
+import { causes, type Events } from '../telemetry/events.ts'
 import type { Limits, Texts } from './texts.ts'
 import { nextAttemptAt } from './timetable.ts'
 import type { Views } from './views.ts'
@@ -58,12 +58,11 @@ interface Failure {
 
 /** What was uncertain stays so: another failure tells nothing of the attempt before it. */
 function failureOf(error: unknown, uncertain: boolean, { events }: AttemptParts): Failure {
-  if (error instanceof AnswerLost)
-    return { reason: error.message, uncertain: true, retryAfterSeconds: error.retryAfterSeconds }
-  if (error instanceof GenesysUnavailable)
-    return { reason: error.message, uncertain, retryAfterSeconds: error.retryAfterSeconds }
+  const { error: reason } = causes(error)
+  if (error instanceof AnswerLost) return { reason, uncertain: true, retryAfterSeconds: error.retryAfterSeconds }
+  if (error instanceof GenesysUnavailable) return { reason, uncertain, retryAfterSeconds: error.retryAfterSeconds }
   if (error instanceof CredentialsRefused || error instanceof Unavailable)
-    return { reason: error.message, uncertain, retryAfterSeconds: null }
+    return { reason, uncertain, retryAfterSeconds: null }
   // A fault of ours, at a point that we do not know.
   events.courierFailed(error)
   return { reason: 'internal error', uncertain: true, retryAfterSeconds: null }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import { Unavailable } from '../errors.ts'
-import type { GenesysClient } from '../genesys/client.ts'
+import { type GenesysClient, longestCallMs } from '../genesys/client.ts'
 import type { Delivered, Leased } from '../records/questions/outbox.ts'
 import type { Records } from '../records/records.ts'
 import type { Events } from '../telemetry/events.ts'
@@ -34,8 +34,11 @@ export interface CourierOptions {
   random?: () => number
 }
 
-/** Longer than the longest delivery: up to seven calls, each within its budget of 20 seconds. */
-export const leaseMs = 5 * 60_000
+/** Calls of the longest delivery: two views, a look, two messages, and a view and a change for the attributes. */
+const mostCalls = 7
+
+/** Longer than the longest delivery, so that nobody else begins what is still running. */
+const leaseMs = (mostCalls + 1) * longestCallMs
 
 /** The outbox may be changed from another process, which cannot wake us. */
 const longestRestMs = 2000

@@ -156,7 +156,7 @@ const longest: Values = {
   types: 'x'.repeat(longestTypes + 20),
 }
 
-/** What the platform takes of one message, and a little less (FACTS of its reference: 2,000 characters). */
+/** What the platform takes of one message, and a little less (2,000 characters, by its reference of AdditionalMessage). */
 const longestSentence = 1990
 
 function parse(text: string, tag: string, key: TextKey, report: (problem: string) => void): IntlMessageFormat | null {

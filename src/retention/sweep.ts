@@ -1,3 +1,5 @@
+import type { AttachmentId } from '../attachment.ts'
+import { Unavailable } from '../errors.ts'
 import { type EraseParts, erase } from './erase.ts'
 
 export interface SweepOptions {
@@ -23,43 +25,63 @@ const batch = 500
  * Ends what is over: files past their days, erasures that were cut short, bytes that no record claims, deliveries that
  * need not be known any more. Only objects over a day old are orphans, and the records are asked just before: a younger
  * one may belong to a file that is being settled, or to a commit whose outcome was not known.
+ * What cannot be ended now does not hold up the rest: throws `Unavailable` after all that could be done is done.
  */
 export async function sweep({ retentionDays, signal }: SweepOptions, parts: EraseParts): Promise<SweepResult> {
   const { records, storage, clock, events } = parts
   const now = clock.now()
   const dayAgo = new Date(now.getTime() - dayMs)
   const bySweep = { who: 'sweep', requestId: null }
+  const failures: unknown[] = []
+  /** Tells how many were done. */
+  const each = async <T>(items: T[], work: (item: T) => Promise<unknown>): Promise<number> => {
+    let done = 0
+    for (const item of items) {
+      if (signal?.aborted) break
+      await work(item).then(
+        () => done++,
+        (error: unknown) => failures.push(error),
+      )
+    }
+    return done
+  }
+  const eraseAll = async (find: () => Promise<AttachmentId[]>): Promise<number> => {
+    for (let all = 0; ; ) {
+      const ids = await find()
+      const done = await each(ids, (id) => erase(id, bySweep, parts))
+      all += done
+      if (ids.length < batch || done === 0) return all
+    }
+  }
+  const removeUnclaimed = async (keys: string[]): Promise<number> => {
+    const claimed = new Set(await records.storedAmong(keys))
+    return each(
+      keys.filter((key) => !claimed.has(key)),
+      (key) => storage.remove(key),
+    )
+  }
+
   let expired = 0
   if (retentionDays !== null) {
     const before = new Date(now.getTime() - retentionDays * dayMs)
-    for (;;) {
-      const ids = await records.receivedBefore({ before, limit: batch })
-      for (const id of ids) await erase(id, bySweep, parts)
-      expired += ids.length
-      if (ids.length < batch || signal?.aborted) break
-    }
+    expired = await eraseAll(() => records.receivedBefore({ before, limit: batch }))
   }
-  for (const id of await records.erasedButStored(batch)) await erase(id, bySweep, parts)
+  await eraseAll(() => records.erasedButStored(batch))
 
   let orphans = 0
   let old: string[] = []
-  const removeUnclaimed = async () => {
-    const claimed = new Set(await records.storedAmong(old))
-    for (const key of old.filter((key) => !claimed.has(key))) {
-      await storage.remove(key)
-      orphans++
-    }
-    old = []
-  }
   for await (const { key, storedAt } of storage.list()) {
     if (signal?.aborted) break
     if (storedAt > dayAgo) continue
     old.push(key)
-    if (old.length === batch) await removeUnclaimed()
+    if (old.length < batch) continue
+    orphans += await removeUnclaimed(old)
+    old = []
   }
-  await removeUnclaimed()
+  orphans += await removeUnclaimed(old)
 
   await records.forgetDeliveries({ before: new Date(now.getTime() - deliveryKeptDays * dayMs) })
   events.swept({ orphans, expired })
+  if (failures.length > 0) throw new Unavailable(`the sweep left ${failures.length} undone`, { cause: failures[0] })
   return { orphans, expired }
 }

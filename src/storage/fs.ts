@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
-import { mkdir, open, opendir, readdir, rename, stat, unlink } from 'node:fs/promises'
+import { mkdir, open, opendir, rename, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { syncFolder } from '../durable.ts'
+import { makeFolder, syncFolder } from '../durable.ts'
 import { ConfigError, NotFound, Unavailable } from '../errors.ts'
-import type { Storage } from './storage.ts'
+import { requireKey, type Storage, storageKey } from './storage.ts'
 
 /** The characters that keys end in. */
 const shardNames = [...'0123456789abcdefghjkmnpqrstvwxyz']
@@ -15,8 +15,8 @@ const shardNames = [...'0123456789abcdefghjkmnpqrstvwxyz']
  * The last character of a key chooses its folder, so keys should end at random.
  */
 export async function fsStorage(dir: string, spoolDir: string): Promise<Storage> {
-  await mkdir(dir, { recursive: true, mode: 0o700 })
-  await mkdir(spoolDir, { recursive: true, mode: 0o700 })
+  await makeFolder(dir)
+  await makeFolder(spoolDir)
   if ((await stat(dir)).dev !== (await stat(spoolDir)).dev)
     throw new ConfigError([`${spoolDir} and ${dir} must lie on one file system.`])
   await makeShards(dir)
@@ -58,9 +58,14 @@ export async function fsStorage(dir: string, spoolDir: string): Promise<Storage>
 
     async *list() {
       for (const shard of shardNames) {
-        for await (const entry of await opendir(join(dir, shard))) {
-          const found = await stat(join(dir, shard, entry.name)).catch(() => null)
-          if (found?.isFile()) yield { key: entry.name, storedAt: found.mtime }
+        const folder = await opendir(join(dir, shard)).catch((cause) => {
+          throw new Unavailable('storage cannot be listed', { cause })
+        })
+        for await (const { name } of folder) {
+          // What others put here is none of ours.
+          if (!storageKey.test(name)) continue
+          const found = await stat(join(dir, shard, name)).catch(() => null)
+          if (found?.isFile()) yield { key: name, storedAt: found.mtime }
         }
       }
     },
@@ -80,16 +85,14 @@ export async function fsStorage(dir: string, spoolDir: string): Promise<Storage>
   }
 }
 
+/** Synced at each start: a start before may have died between making and syncing. */
 async function makeShards(dir: string): Promise<void> {
-  if ((await readdir(dir)).length >= shardNames.length) return
   for (const shard of shardNames) await mkdir(join(dir, shard), { recursive: true, mode: 0o700 })
   await syncFolder(dir)
-  await syncFolder(dirname(dir))
 }
 
 function shardOf(key: string): string {
-  if (!/^[a-z0-9_]{3,63}[0-9a-hjkmnp-tv-z]$/.test(key)) throw new Error('not a storage key')
-  return key.slice(-1)
+  return requireKey(key).slice(-1)
 }
 
 async function unavailableIfFails(what: string, work: () => Promise<void>): Promise<void> {

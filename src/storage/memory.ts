@@ -1,6 +1,6 @@
 import { readFile, rm } from 'node:fs/promises'
 import { NotFound, Unavailable } from '../errors.ts'
-import type { Storage } from './storage.ts'
+import { requireKey, type Storage } from './storage.ts'
 
 /** A storage that forgets with its process and fails on command: for tests of what leans on storage. */
 export interface MemoryStorage extends Storage {
@@ -29,18 +29,22 @@ export function memoryStorage(now: () => Date): MemoryStorage {
   }
   return {
     async adopt(key, file) {
+      requireKey(key)
       mayFail('adopt')
-      objects.set(key, { bytes: await readFile(file.path), storedAt: now() })
+      const bytes = await readFile(file.path).catch((cause) => {
+        throw new Unavailable('memory storage cannot keep a file', { cause })
+      })
+      objects.set(key, { bytes, storedAt: now() })
       await rm(file.path)
     },
     async open(key, range) {
       mayFail('open')
-      const { bytes } = found(key)
+      const { bytes } = found(requireKey(key))
       return chunked(range ? bytes.subarray(range.start, range.end + 1) : bytes)
     },
     async remove(key) {
       mayFail('remove')
-      objects.delete(key)
+      objects.delete(requireKey(key))
     },
     async *list() {
       for (const [key, { storedAt }] of objects) yield { key, storedAt }

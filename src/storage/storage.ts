@@ -12,9 +12,18 @@ export interface StoredObject {
   storedAt: Date
 }
 
+/** What a key looks like: so that nothing of a customer's can ever be one, or part of a path. */
+export const storageKey = /^[a-z0-9_]{3,63}[0-9a-hjkmnp-tv-z]$/
+
+/** Throws on what is no key: a fault of ours. */
+export function requireKey(key: string): string {
+  if (!storageKey.test(key)) throw new Error('not a storage key')
+  return key
+}
+
 /**
  * Keeps sealed bytes under a key. Knows nothing of attachments, types or customers. Safe for concurrent use.
- * Keys match `[a-z0-9_]{3,63}` and one of Crockford's base32 characters; none is ever written twice.
+ * Keys match `storageKey`, end at random, and none is ever written twice.
  * Every operation throws `Unavailable` when the store cannot be reached, written or read.
  */
 export interface Storage {
@@ -23,7 +32,7 @@ export interface Storage {
    * A failed `adopt` may leave an object without a record, which the sweep removes.
    */
   adopt(key: string, file: SealedFile): Promise<void>
-  /** Throws `NotFound` if nothing is kept under `key`. A range is inclusive; one past the end is `Damaged`. */
+  /** Throws `NotFound` if nothing is kept under `key`. A range is inclusive; of one that goes past the end comes what there is. */
   open(key: string, range?: ByteRange): Promise<AsyncIterable<Uint8Array>>
   /** Resolves once it would not come back after a crash. Removing what is not there is success. */
   remove(key: string): Promise<void>

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts'
 import { Unavailable } from '../errors.ts'
 
 export interface Check {
@@ -13,24 +14,56 @@ export interface Probe {
   name: string
   /** Whether its failure makes the service unready, or is only told. */
   needed: boolean
+  /** How long an answer serves, in ms. */
+  freshMs: number
   ask(): Promise<string | undefined>
+}
+
+export interface Readiness {
+  ready: boolean
+  checks: Record<string, Check>
 }
 
 const longestMs = 2000
 
-/** Asks all at once; one that does not answer in time is not ok. */
-export async function readiness(probes: Probe[]): Promise<{ ready: boolean; checks: Record<string, Check> }> {
-  const checks = await Promise.all(
-    probes.map(async ({ name, needed, ask }) => {
-      const check = await inTime(ask())
-        .then((note): Check => ({ ok: true, ...(note && { note }) }))
-        .catch((error: Error): Check => ({ ok: false, cause: causeOf(error) }))
-      return { name, needed, check }
-    }),
-  )
-  return {
-    ready: checks.every(({ needed, check }) => check.ok || !needed),
-    checks: Object.fromEntries(checks.map(({ name, check }) => [name, check])),
+/** Asks all at once, each no more often than its answers serve; one that does not answer in time is not ok. */
+export function readiness(probes: Probe[], clock: Clock): () => Promise<Readiness> {
+  const asked = probes.map(({ name, needed, freshMs, ask }) => ({
+    name,
+    needed,
+    check: remembered(freshMs, clock, () => checkOf(ask)),
+  }))
+  return async () => {
+    const checks = await Promise.all(
+      asked.map(async ({ name, needed, check }) => ({ name, needed, check: await check() })),
+    )
+    return {
+      ready: checks.every(({ needed, check }) => check.ok || !needed),
+      checks: Object.fromEntries(checks.map(({ name, check }) => [name, check])),
+    }
+  }
+}
+
+async function checkOf(ask: Probe['ask']): Promise<Check> {
+  try {
+    const note = await inTime(ask())
+    return { ok: true, ...(note && { note }) }
+  } catch (error) {
+    return { ok: false, cause: causeOf(error as Error) }
+  }
+}
+
+/** One question at a time, and its answer to all who ask within `freshMs`. */
+function remembered<T>(freshMs: number, clock: Clock, ask: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | null = null
+  let at = 0
+  return () => {
+    const now = clock.now().getTime()
+    if (!answer || Math.abs(now - at) >= freshMs) {
+      at = now
+      answer = ask()
+    }
+    return answer
   }
 }
 

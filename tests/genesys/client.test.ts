@@ -65,7 +65,10 @@ describe('a conversation with an agent', () => {
 describe('the token', () => {
   it('tells who we are', async () => {
     const { client } = await start()
-    expect(await client.checkToken()).toMatchObject({ organization: { name: 'Example Org' }, client: { id: 'demo-client' } })
+    expect(await client.checkToken()).toMatchObject({
+      organization: { name: 'Example Org' },
+      client: { id: 'demo-client' },
+    })
   })
 
   it('is asked for once, however many calls begin at once', async () => {
@@ -116,7 +119,11 @@ describe('a refusal', () => {
     const { client } = await start()
     const error = await client.getConversation('00000000-0000-4000-8000-000000000000').catch((error: unknown) => error)
     expect(error).toBeInstanceOf(GenesysRefused)
-    expect(error).toMatchObject({ status: 404, code: 'not.found', correlationId: expect.stringMatching(/^[0-9a-f-]{36}$/) })
+    expect(error).toMatchObject({
+      status: 404,
+      code: 'not.found',
+      correlationId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+    })
   })
 
   it('for want of a user context is known as such', async () => {
@@ -128,11 +135,14 @@ describe('a refusal', () => {
     expect(needsUserContext(new GenesysRefused('GET /', { status: 400, message: 'Something else' }))).toBe(false)
   })
 
-  it.each(['..', '.', 'a/b', '', 'x?y=1', '%2e%2e'])('is given to the id %j without asking the platform', async (id) => {
-    const { client, asked } = await start()
-    await expect(client.getConversation(id)).rejects.toMatchObject({ status: 404 })
-    expect(asked('GET')).toBe(0)
-  })
+  it.each(['..', '.', 'a/b', '', 'x?y=1', '%2e%2e'])(
+    'is given to the id %j without asking the platform',
+    async (id) => {
+      const { client, asked } = await start()
+      await expect(client.getConversation(id)).rejects.toMatchObject({ status: 404 })
+      expect(asked('GET')).toBe(0)
+    },
+  )
 })
 
 describe('a platform that is busy', () => {
@@ -155,6 +165,18 @@ describe('a platform that is busy', () => {
     await clock.pass(3000)
     await sent
     expect(emulator.conversation(ids.id).messages).toHaveLength(1)
+  })
+
+  it('and says "in 0 seconds" is not asked again at once', async () => {
+    const { clock, emulator, client } = await start()
+    const { id } = emulator.createConversation()
+    emulator.setFaults([{ route: anyRead, status: 429, retryAfter: 0, times: 2 }])
+    const answer = client.getConversation(id)
+    for (const wait of [500, 1000]) {
+      await until(() => clock.waits().includes(wait))
+      await clock.pass(wait)
+    }
+    expect((await answer).id).toBe(id)
   })
 
   it('is not waited for when it asks for longer than the call may take, and how long it asks for is told', async () => {
@@ -262,7 +284,9 @@ describe('an answer that does not come', () => {
   it('because nobody listens is not lost: a message is sent again within the call, then unavailable', async () => {
     const { clock, emulator, client } = await start({ apiUrl: `http://127.0.0.1:${await closedPort()}` })
     const ids = emulator.createConversation()
-    const sent = expect(client.sendMessage(ids.id, ids.agentCommunicationId!, 'Hello')).rejects.toThrow(GenesysUnavailable)
+    const sent = expect(client.sendMessage(ids.id, ids.agentCommunicationId!, 'Hello')).rejects.toThrow(
+      GenesysUnavailable,
+    )
     for (const wait of [500, 1000, 2000, 4000, 8000]) {
       await until(() => clock.waits().includes(wait))
       await clock.pass(wait)
@@ -306,20 +330,45 @@ describe('what is counted', () => {
 })
 
 describe('our own limit of requests a minute', () => {
-  it('holds calls back that fit into their time, and refuses the others with when to come again', async () => {
+  it('lets calls wait for their turn, which takes nothing of their time', async () => {
     const { clock, emulator, client, asked } = await start({ requestsPerMinute: 2 })
     const { id } = emulator.createConversation()
     await Promise.all([client.getConversation(id), client.getConversation(id)])
-    await expect(client.getConversation(id)).rejects.toMatchObject({
+    const held = client.getConversation(id)
+    emulator.setFaults([{ route: anyRead, status: 503 }])
+    await until(() => clock.waits().includes(60_000))
+    await clock.pass(60_000)
+    await until(() => clock.waits().includes(500))
+    await clock.pass(500)
+    expect((await held).id).toBe(id)
+    expect(asked('GET')).toBe(4)
+  })
+
+  it('refuses those whose turn does not come in time, with when to come again', async () => {
+    const { clock, emulator, client } = await start({ requestsPerMinute: 1 })
+    const { id } = emulator.createConversation()
+    await client.getConversation(id)
+    const second = client.getConversation(id)
+    const third = expect(client.getConversation(id)).rejects.toMatchObject({
       constructor: GenesysUnavailable,
       retryAfterSeconds: 60,
     })
-    await clock.pass(45_000)
+    await until(() => clock.waits().filter((wait) => wait === 60_000).length === 2)
+    await clock.pass(60_000)
+    await Promise.all([second, third])
+  })
+
+  it('holds all calls back while the platform wants none', async () => {
+    const { clock, emulator, client, asked } = await start()
+    const { id } = emulator.createConversation()
+    await client.checkToken()
+    emulator.setFaults([{ route: anyRead, status: 429, retryAfter: 42 }])
+    await expect(client.getConversation(id)).rejects.toMatchObject({ retryAfterSeconds: 42 })
     const held = client.getConversation(id)
-    await until(() => clock.waits().includes(15_000))
-    await clock.pass(15_000)
+    await until(() => clock.waits().includes(42_000))
+    expect(asked('GET', '/conversations/')).toBe(1)
+    await clock.pass(42_000)
     expect((await held).id).toBe(id)
-    expect(asked('GET')).toBe(3)
   })
 })
 

@@ -24,7 +24,6 @@ describe('a confirmation', () => {
     const { id } = emulator.createConversation()
     courier.start()
     const owed = await owe(id, { state: 'refused', code: 'empty' }, 'de')
-    courier.wake()
     await ended(owed)
     expect(textsIn(id)[0]).toContain('„scan.pdf“ nicht annehmen, weil sie leer ist')
   })
@@ -101,7 +100,6 @@ describe('without an agent', () => {
     emulator.disconnectAgent(id)
     emulator.connectAgent(id)
     const second = await owe(id)
-    courier.wake()
     expect(await ended(second)).toMatchObject([{ state: 'delivered', way: 'message' }])
     expect(textsIn(id)).toHaveLength(2)
   })
@@ -113,7 +111,6 @@ describe('without an agent', () => {
     await ended(await owe(id))
     emulator.disconnectAgent(id)
     const second = await owe(id)
-    courier.wake()
     expect(await ended(second)).toMatchObject([{ state: 'delivered', way: 'attributes' }])
   })
 })
@@ -126,7 +123,6 @@ describe('where sending needs a user context', () => {
     courier.start()
     expect(await ended(first)).toMatchObject([{ state: 'delivered', way: 'attributes' }])
     const more = await Promise.all([1, 2, 3].map(() => owe(emulator.createConversation().id)))
-    courier.wake()
     expect((await ended(...more)).map((confirmation) => confirmation?.way)).toEqual(Array(3).fill('attributes'))
     expect(asked('POST', '/communications/')).toBe(1)
   })
@@ -140,10 +136,8 @@ describe('where sending needs a user context', () => {
     emulator.revokeTokens()
     // The token is found to be revoked on the way to the attributes; whoever comes next has the new one.
     const second = await owe(emulator.createConversation().id)
-    courier.wake()
     await ended(second)
     const third = await owe(emulator.createConversation().id)
-    courier.wake()
     expect(await ended(third)).toMatchObject([{ state: 'delivered', way: 'message' }])
   })
 
@@ -284,7 +278,6 @@ describe('a platform that is not well', () => {
     expect(nextAt.getTime() - clock.now().getTime()).toBe(120_000)
     later(119)
     const other = await owe(emulator.createConversation().id)
-    courier.wake()
     await ended(other)
     expect(asked('POST', `/conversations/messages/${id}/`)).toBe(1)
     later(1)
@@ -325,7 +318,15 @@ describe('a platform that is not well', () => {
     })
     emulator.setFaults([])
     const at = clock.now()
-    const audit = { at, who: 'test', what: 'outbox_retry', object: owed, outcome: '', requestId: null, detail: null } as const
+    const audit = {
+      at,
+      who: 'test',
+      what: 'outbox_retry',
+      object: owed,
+      outcome: '',
+      requestId: null,
+      detail: null,
+    } as const
     await records.retryConfirmations({ attachmentId: owed, at, audit })
     later(2)
     expect(await ended(owed)).toMatchObject([{ state: 'delivered', way: 'message' }])
@@ -338,7 +339,6 @@ describe('a platform that is not well', () => {
     await ended(await owe(conversations[0]!))
     emulator.revokeTokens()
     const owed = await Promise.all(conversations.map((id) => owe(id)))
-    courier.wake()
     await ended(...owed)
     expect(conversations.map((id) => textsIn(id).length)).toEqual([2, ...Array(19).fill(1)])
     expect(asked('POST', '/oauth/token')).toBe(2)
@@ -354,14 +354,18 @@ describe('a platform that is not well', () => {
     expect(await ended(owed)).toMatchObject([{ state: 'delivered', way: 'message' }])
   })
 
-  it('and our own limit of requests hold the others back, not for ever', async () => {
-    const { courier, emulator, delayed, ended, later, owe } = await start({ requestsPerMinute: 2 })
-    const [first, second] = await Promise.all([1, 2].map(() => owe(emulator.createConversation().id)))
+  it('and wants nothing for a minute gets nothing for a minute, and then every confirmation once', async () => {
+    const { clock, courier, emulator, asked, ended, owe, textsIn } = await start()
+    const conversations = Array.from({ length: 20 }, () => emulator.createConversation().id)
+    emulator.setFaults([{ route: viewing, status: 429, retryAfter: 60, times: 8 }])
+    const owed = await Promise.all(conversations.map((id) => owe(id)))
     courier.start()
-    // Two views of conversations, or a view and a message: the rest of both waits for the next minute.
-    await until(async () => (await Promise.race([delayed(first!, 1), delayed(second!, 1)])) !== undefined)
-    for (const seconds of [60, 60, 60]) later(seconds)
-    void ended
+    await until(() => clock.waits().filter((wait) => wait === 60_000).length === 8)
+    expect(asked('GET')).toBe(8)
+    clock.jump(60_000)
+    courier.wake()
+    await ended(...owed)
+    expect(conversations.map((id) => textsIn(id).length)).toEqual(conversations.map(() => 1))
   })
 })
 
@@ -420,7 +424,15 @@ describe('the courier', () => {
     courier.start()
     await until(() => atGate.length === 1)
     const at = clock.now()
-    const audit = { at, who: 'test', what: 'outbox_drop', object: owed, outcome: '', requestId: null, detail: null } as const
+    const audit = {
+      at,
+      who: 'test',
+      what: 'outbox_drop',
+      object: owed,
+      outcome: '',
+      requestId: null,
+      detail: null,
+    } as const
     await records.dropConfirmations({ attachmentId: owed, at, audit })
     atGate[0]?.open()
     await courier.stop()
@@ -429,10 +441,10 @@ describe('the courier', () => {
   })
 
   it('looks again within two seconds when another process changed the outbox', async () => {
-    const { clock, courier, emulator, ended, owe } = await start()
+    const { clock, courier, emulator, ended, settle } = await start()
     courier.start()
     await until(() => clock.waits().includes(2000))
-    const owed = await owe(emulator.createConversation().id)
+    const owed = await settle(emulator.createConversation().id)
     clock.jump(2000)
     expect(await ended(owed)).toMatchObject([{ state: 'delivered' }])
   })

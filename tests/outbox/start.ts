@@ -48,6 +48,22 @@ export async function start(options: Options = {}) {
   })
   onTestFinished(() => stopAtOnce(courier))
 
+  /** A file that went through intake, and its confirmation owed, by another process. */
+  async function settle(
+    conversationId: string,
+    about: Partial<Attachment> = {},
+    language = 'en',
+  ): Promise<AttachmentId> {
+    const attachment = attachmentOf(conversationId, clock.now(), about)
+    await records.settle({
+      attachment,
+      key: null,
+      confirmation: { language },
+      delivery: null,
+      audit: { at: clock.now(), who: 'test', what: 'take', object: null, outcome: '', requestId: null, detail: null },
+    })
+    return attachment.id
+  }
   const confirmationOf = async (id: AttachmentId) => (await records.attachment(id))?.confirmation
   const entryOf = async (id: AttachmentId) =>
     (await records.listOutbox({ state: null, limit: 500 })).find(({ attachmentId }) => attachmentId === id)
@@ -58,17 +74,12 @@ export async function start(options: Options = {}) {
     courier,
     confirmationOf,
     entryOf,
-    /** A file that went through intake, and its confirmation owed. */
-    async owe(conversationId: string, about: Partial<Attachment> = {}, language = 'en'): Promise<AttachmentId> {
-      const attachment = attachmentOf(conversationId, clock.now(), about)
-      await records.settle({
-        attachment,
-        key: null,
-        confirmation: { language },
-        delivery: null,
-        audit: { at: clock.now(), who: 'test', what: 'take', object: null, outcome: '', requestId: null, detail: null },
-      })
-      return attachment.id
+    settle,
+    /** The same by this process, which wakes the courier. */
+    async owe(...about: Parameters<typeof settle>): Promise<AttachmentId> {
+      const id = await settle(...about)
+      courier.wake()
+      return id
     },
     /** Until none of these is pending; gives what became of them. */
     async ended(...ids: AttachmentId[]) {
@@ -80,7 +91,9 @@ export async function start(options: Options = {}) {
     },
     /** Until the given number of attempts has ended, and another is planned. */
     async delayed(id: AttachmentId, attempts: number) {
-      await until(() => genesys.lines.filter((line) => line.includes('delayed') && line.includes(id)).length >= attempts)
+      await until(
+        () => genesys.lines.filter((line) => line.includes('delayed') && line.includes(id)).length >= attempts,
+      )
       return (await entryOf(id))!
     },
     later(seconds: number): void {

@@ -20,14 +20,12 @@ export async function* bodyOf(request: IncomingMessage, { idleMs, totalMs }: Bod
     wake?.()
     wake = null
   }
+  /** Of a request that has come whole, nothing of the sender's can fail any more. */
   const fail = (error: Error) => {
-    failure ??= error
+    if (!request.complete) failure ??= error
     wakeUp()
   }
-  const gone = () => {
-    if (!request.complete) fail(new SenderGone('the sender went away'))
-    else wakeUp()
-  }
+  const gone = () => fail(new SenderGone('the sender went away'))
   const total = setTimeout(() => fail(new TooSlow('the upload takes too long')), totalMs)
   const onError = () => gone()
   request.on('readable', wakeUp)
@@ -36,12 +34,13 @@ export async function* bodyOf(request: IncomingMessage, { idleMs, totalMs }: Bod
   request.on('error', onError)
   try {
     for (;;) {
+      // Before what has come: a sender that always has a little more is held to the total time too.
+      if (failure) throw failure
       const chunk = request.read() as Buffer | null
       if (chunk) {
         yield chunk
         continue
       }
-      if (failure) throw failure
       if (request.readableEnded) return
       if (request.destroyed) throw new SenderGone('the sender went away')
       let idle: NodeJS.Timeout | undefined

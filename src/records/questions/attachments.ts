@@ -41,7 +41,8 @@ export async function listAttachments(db: Kysely<Schema>, query: AttachmentQuery
     rows = rows.where(({ eb, refTuple, tuple }) =>
       eb(refTuple('attachments.received_at', 'attachments.id'), '<', tuple(after.receivedAt, after.id)),
     )
-  if (q !== undefined)
+  if (q !== undefined) {
+    const beginning = wordOf(q)
     rows = rows.where(({ eb, or, selectFrom }) =>
       or([
         eb('attachments.id', '=', q),
@@ -51,11 +52,12 @@ export async function listAttachments(db: Kysely<Schema>, query: AttachmentQuery
           'in',
           selectFrom('attachment_words')
             .select('attachment_words.attachment_id')
-            .where('attachment_words.word', '>=', q.toLowerCase())
-            .where('attachment_words.word', '<', `${q.toLowerCase()}\u{10ffff}`),
+            .where('attachment_words.word', '>=', beginning)
+            .where('attachment_words.word', '<', `${beginning}\u{10ffff}`),
         ),
       ]),
     )
+  }
   return (await rows.execute()).map(toAttachment)
 }
 
@@ -64,7 +66,14 @@ export async function newestOfConversation(
   db: Kysely<Schema>,
   { conversationId, limit }: { conversationId: string; limit: number },
 ): Promise<Attachment[]> {
-  return (await listAttachments(db, { conversationId, limit })).filter(({ state }) => state !== 'erased')
+  const rows = await withConfirmation(db)
+    .where('attachments.conversation_id', '=', conversationId)
+    .where('attachments.state', '!=', 'erased')
+    .orderBy('attachments.received_at', 'desc')
+    .orderBy('attachments.id', 'desc')
+    .limit(limit)
+    .execute()
+  return rows.map(toAttachment)
 }
 
 /** Of these ids, the ones under which the storage should hold bytes. */
@@ -100,10 +109,15 @@ export async function idsOfConversation(db: Kysely<Schema>, conversationId: stri
   return rows.map(({ id }) => id as AttachmentId)
 }
 
-/** The words by which a name is found: runs of letters, digits and marks, in lower case, each at most 64 characters. */
+/** The words by which a name is found: runs of letters, digits and marks, the first 32 of them. */
 export function wordsOf(filename: string): string[] {
-  const words = filename.toLowerCase().match(/[\p{L}\p{N}\p{M}]+/gu) ?? []
-  return [...new Set(words.map((word) => word.slice(0, 64)))].slice(0, 32)
+  const words = filename.normalize('NFC').match(/[\p{L}\p{N}\p{M}]+/gu) ?? []
+  return [...new Set(words.map(wordOf))].slice(0, 32)
+}
+
+/** A word as it is compared: lower case, composed (macOS sends names decomposed), at most 64 whole characters. */
+function wordOf(text: string): string {
+  return [...text.normalize('NFC').toLowerCase()].slice(0, 64).join('')
 }
 
 type Row = Selectable<AttachmentRow> & {

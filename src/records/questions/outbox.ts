@@ -149,14 +149,17 @@ export async function listOutbox(
   }))
 }
 
-/** Makes parked confirmations due again, from the first step of the timetable. Returns how many. */
+/**
+ * Makes parked confirmations due again, from the first step of the timetable. The answer to their last attempt may have been
+ * lost, so they are looked for first. Returns how many.
+ */
 export async function retryConfirmations(
   db: Kysely<Schema>,
   { attachmentId, at, audit: entry }: { attachmentId: string | null; at: Date; audit: AuditEntry },
 ): Promise<number> {
   let rows = db
     .updateTable('confirmations')
-    .set({ state: 'pending', attempts: 0, next_at: at.getTime(), settled_at: null, lease: null })
+    .set({ state: 'pending', attempts: 0, next_at: at.getTime(), settled_at: null, lease: null, uncertain: 1 })
     .where('state', '=', 'parked')
   if (attachmentId !== null) rows = rows.where('attachment_id', '=', attachmentId)
   const { numUpdatedRows } = await rows.executeTakeFirst()

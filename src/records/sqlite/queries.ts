@@ -33,7 +33,9 @@ export function queriesOver(database: Database): Kysely<Schema> {
   })
 }
 
+/** A text ends at a NUL for SQLite, and may not have one in PostgreSQL: so that none is taken for another, it is replaced. */
 function toSqlite(value: unknown): null | number | bigint | string | Uint8Array {
+  if (typeof value === 'string') return value.replaceAll('\0', '\ufffd')
   if (typeof value === 'boolean') return value ? 1 : 0
   return (value ?? null) as null | number | bigint | string | Uint8Array
 }

@@ -34,9 +34,14 @@ const nothing = { before: new Date(0) }
 
 /** Makes the file if it is not there, for its owner only; the log and its index take its mode. Durable when resolved. */
 export async function createDatabaseFile(path: string): Promise<void> {
-  const file = await open(path, 'a', 0o600)
-  await file.sync()
-  await file.close()
+  try {
+    const file = await open(path, 'wx', 0o600)
+    await file.sync()
+    await file.close()
+  } catch (error) {
+    // One that is there is not touched: closing any handle of it would drop the locks that this process has on it (POSIX).
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
   await syncFolder(dirname(path))
 }
 
@@ -45,8 +50,9 @@ const constraintViolated = 19
 function askThread(options: ThreadOptions) {
   const open = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
   let nextId = 0
-  let closing = false
-  let worker = start()
+  let closed: Promise<void> | null = null
+  let idle: (() => void) | null = null
+  let worker: Worker | null = start()
 
   function start(): Worker {
     const started = new Worker(new URL(import.meta.resolve('#threads/records')), { workerData: options })
@@ -57,40 +63,50 @@ function askThread(options: ThreadOptions) {
       else asked?.resolve(value)
       if (open.size === 0) idle?.()
     })
-    started.on('error', (cause) => {
-      for (const { reject } of open.values()) reject(new OutcomeUnknown('the records thread died', { cause }))
+    // The next question starts a new one: a fault that comes back is no endless loop.
+    let cause = new Error('it ended')
+    started.on('error', (error: Error) => (cause = error))
+    started.on('exit', () => {
+      worker = null
+      const Failure = options.role === 'writer' ? OutcomeUnknown : Unavailable
+      for (const { reject } of open.values()) reject(new Failure('the records thread died', { cause }))
       open.clear()
       idle?.()
-      if (!closing) worker = start()
     })
     return started
   }
-  let idle: (() => void) | null = null
+
+  async function close(): Promise<void> {
+    if (open.size > 0) await new Promise<void>((resolve) => (idle = resolve))
+    const last = worker
+    if (!last) return
+    const ended = new Promise((resolve) => last.once('exit', resolve))
+    last.postMessage('close')
+    await ended
+  }
 
   return {
     ask(name: string, args: unknown[]): Promise<unknown> {
-      if (closing) return Promise.reject(new Unavailable('the records are closed'))
+      if (closed) return Promise.reject(new Unavailable('the records are closed'))
       return new Promise((resolve, reject) => {
         const id = nextId++
-        open.set(id, { resolve, reject })
+        worker ??= start()
         worker.postMessage({ id, name, args } satisfies Question)
+        open.set(id, { resolve, reject })
       })
     },
     /** After what was asked is answered. */
-    async close(): Promise<void> {
-      closing = true
-      if (open.size > 0) await new Promise<void>((resolve) => (idle = resolve))
-      const ended = new Promise((resolve) => worker.once('exit', resolve))
-      worker.postMessage('close')
-      await ended
+    close(): Promise<void> {
+      closed ??= close()
+      return closed
     },
   }
 }
 
-function toError({ message, errcode, outcomeUnknown }: NonNullable<Answer['error']>, role: string): Error {
+function toError({ message, errcode, failed }: NonNullable<Answer['error']>, role: string): Error {
   const cause = Object.assign(new Error(message), { errcode })
-  if (outcomeUnknown) return new OutcomeUnknown('a commit was not confirmed', { cause })
-  if (errcode === undefined || (errcode & 0xff) === constraintViolated)
+  if (failed === 'commit') return new OutcomeUnknown('a commit was not confirmed', { cause })
+  if (failed === 'question' && (errcode === undefined || (errcode & 0xff) === constraintViolated))
     return new Error(`the records thread (${role}) failed`, { cause })
   return new Unavailable(role === 'writer' ? 'the records cannot be written' : 'the records cannot be read', { cause })
 }

@@ -25,8 +25,8 @@ export interface Answer {
     message: string
     /** SQLite's result code; undefined: the fault is ours, not the database's. */
     errcode: number | undefined
-    /** The commit was asked for and failed: it may stand. */
-    outcomeUnknown: boolean
+    /** This question alone; the transaction that it shared, of which nothing stands; or its commit, which may stand. */
+    failed: 'question' | 'transaction' | 'commit'
   }
 }
 
@@ -73,17 +73,23 @@ function connection(): Database {
 }
 
 async function read(batch: Question[]): Promise<Answer[]> {
-  return Promise.all(
-    batch.map(async ({ id, name, args }) => {
+  const answers = await Promise.all(
+    batch.map(async ({ id, name, args }): Promise<Answer> => {
       try {
         connection()
         return { id, value: await ask(name, args) }
       } catch (error) {
-        return { id, error: faultOf(error) }
+        return { id, error: faultOf(error, 'question') }
       }
     }),
   )
+  // A connection that met a broken disk or file may never recover: the next question opens another.
+  if (answers.some(({ error }) => error?.errcode !== undefined && broken.has(error.errcode & 0xff))) closeDatabase()
+  return answers
 }
+
+/** SQLITE_IOERR, SQLITE_CORRUPT, SQLITE_CANTOPEN, SQLITE_NOTADB */
+const broken = new Set([10, 11, 14, 26])
 
 /** All changes that wait, in one transaction; each in a savepoint, so that one that fails does not fail its neighbours. */
 async function write(batch: Question[]): Promise<Answer[]> {
@@ -109,21 +115,26 @@ async function writeTogether(batch: Question[]): Promise<Answer[]> {
         answers.push({ id, value: await ask(name, args) })
         database.exec('RELEASE item')
       } catch (error) {
-        database.exec('ROLLBACK TO item; RELEASE item')
-        answers.push({ id, error: faultOf(error) })
+        try {
+          database.exec('ROLLBACK TO item; RELEASE item')
+        } catch {
+          // SQLite has given up the whole transaction, and the savepoint with it: a full or broken disk.
+          throw error
+        }
+        answers.push({ id, error: faultOf(error, 'question') })
       }
     }
   } catch (error) {
     // The transaction could not begin, or SQLite gave it up as a whole: nothing of it stands.
     closeDatabase()
-    return batch.map(({ id }) => ({ id, error: faultOf(error) }))
+    return batch.map(({ id }) => ({ id, error: faultOf(error, 'transaction') }))
   }
   try {
     connection().exec('COMMIT')
     return answers
   } catch (error) {
     closeDatabase()
-    return batch.map(({ id }) => ({ id, error: { ...faultOf(error), outcomeUnknown: true } }))
+    return batch.map(({ id }) => ({ id, error: faultOf(error, 'commit') }))
   }
 }
 
@@ -137,9 +148,9 @@ async function ask(name: string, args: unknown[]): Promise<unknown> {
 function truncateLog(): Answer['error'] | null {
   try {
     const row = connection().prepare('PRAGMA wal_checkpoint(TRUNCATE)').get() as { busy: number }
-    return row.busy === 0 ? null : { message: 'the write-ahead log is in use', errcode: 5, outcomeUnknown: false }
+    return row.busy === 0 ? null : { message: 'the write-ahead log is in use', errcode: 5, failed: 'question' }
   } catch (error) {
-    return faultOf(error)
+    return faultOf(error, 'question')
   }
 }
 
@@ -153,7 +164,7 @@ function closeDatabase(): void {
   database = null
 }
 
-function faultOf(error: unknown): NonNullable<Answer['error']> {
+function faultOf(error: unknown, failed: NonNullable<Answer['error']>['failed']): NonNullable<Answer['error']> {
   const { message, errcode } = error as { message: string; errcode?: number }
-  return { message, errcode, outcomeUnknown: false }
+  return { message, errcode, failed }
 }

@@ -1,9 +1,9 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { startEmulator } from '../../emulator/index.ts'
-import { manualClock, until } from '../../tests/genesys/clock.ts'
-import { watchedEvents } from '../../tests/genesys/start.ts'
-import { CredentialsRefused, GenesysUnavailable } from './errors.ts'
-import { createTokens } from './token.ts'
+import { CredentialsRefused, GenesysUnavailable } from '../../src/genesys/errors.ts'
+import { createTokens } from '../../src/genesys/token.ts'
+import { manualClock, until } from './clock.ts'
+import { watchedEvents } from './start.ts'
 
 async function start(clientSecret = 'demo-secret', clientId = 'demo-client') {
   const clock = manualClock()

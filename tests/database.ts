@@ -1,0 +1,26 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Records } from '../src/records/records.ts'
+import { migrate } from '../src/records/sqlite/migrate.ts'
+import { createDatabaseFile, sqliteRecords } from '../src/records/sqlite/sqlite.ts'
+import { epoch } from './fixtures/settlements.ts'
+
+export const migrations = fileURLToPath(new URL('../src/records/sqlite/migrations', import.meta.url))
+
+/** A database of this test alone, with its schema up to date. The folder goes when it is closed. */
+export async function temporaryRecords(): Promise<{ records: Records; path: string; close(): Promise<void> }> {
+  const path = join(await mkdtemp(join(tmpdir(), 'clipgate-test-')), 'clipgate.db')
+  await createDatabaseFile(path)
+  migrate(path, migrations, epoch, true)
+  const records = await sqliteRecords(path)
+  return {
+    records,
+    path,
+    async close() {
+      await records.close()
+      await rm(dirname(path), { recursive: true, force: true })
+    },
+  }
+}
