@@ -15,7 +15,6 @@ import type { Events } from '../telemetry/events.ts'
 import { answerProblem } from './answer.ts'
 import { problemOf } from './problem.ts'
 
-export type App = FastifyInstance & ReturnType<FastifyInstance['withTypeProvider']>
 export type Routes = (app: ReturnType<typeof typed>) => void | Promise<void>
 
 declare module 'fastify' {

@@ -23,8 +23,7 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
     /** Settles one after the other, each received a second after the one before. */
     const settleInTurn = async (count: number, changed: (i: number) => Partial<Attachment> = () => ({})) => {
       const settled: Settlement[] = []
-      for (let i = 0; i < count; i++)
-        settled.push(settlement({ receivedAt: later(i).toISOString(), ...changed(i) }))
+      for (let i = 0; i < count; i++) settled.push(settlement({ receivedAt: later(i).toISOString(), ...changed(i) }))
       await settle(...settled)
       return settled.map(({ attachment }) => attachment)
     }
@@ -44,7 +43,10 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
       expect(await records.attachment(attachment.id)).toEqual(attachment)
       const found = await records.dataKey(attachment.id)
       expect(found && { ...found, wrapped: Buffer.from(found.wrapped) }).toEqual(key)
-      expect(await records.earlierDelivery(delivery!)).toEqual({ fingerprint: delivery!.fingerprint, answer: attachment })
+      expect(await records.earlierDelivery(delivery!)).toEqual({
+        fingerprint: delivery!.fingerprint,
+        answer: attachment,
+      })
       expect(await records.storedAmong([attachment.id, newAttachmentId()])).toEqual([attachment.id])
       const [owed] = await records.listOutbox({ state: 'pending', limit: 10 })
       expect(owed).toMatchObject({ attachmentId: attachment.id, conversationId: 'c1', attempts: 0, createdAt: epoch })
@@ -53,7 +55,14 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
 
     it('without what it has not: a refused file has no key and no bytes, and one without conversation owes nothing', async () => {
       const { records, settle } = await opened()
-      const one = refusal({ conversationId: null, filename: null, size: null, sha256: null, type: null, confirmation: null })
+      const one = refusal({
+        conversationId: null,
+        filename: null,
+        size: null,
+        sha256: null,
+        type: null,
+        confirmation: null,
+      })
       await settle({ ...one, delivery: null })
       const { id } = one.attachment
       expect(await records.attachment(id)).toEqual(one.attachment)
@@ -104,7 +113,10 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
       const before = Array.from({ length: 10 }, () => settlement())
       const after = Array.from({ length: 10 }, () => settlement())
       // The id is taken, so its record cannot be made; its delivery, which is made before, must not stay.
-      const failing = settlement({ id: taken.attachment.id }, { delivery: { scope: 'key:tests', key: 'failing', fingerprint: 'f' } })
+      const failing = settlement(
+        { id: taken.attachment.id },
+        { delivery: { scope: 'key:tests', key: 'failing', fingerprint: 'f' } },
+      )
       const answers = await Promise.allSettled([...before, failing, ...after].map((one) => records.settle(one)))
       expect(answers.map(({ status }) => status)).toEqual([
         ...Array(10).fill('fulfilled'),
@@ -119,7 +131,12 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
     it('with names as data, whatever they hold', async () => {
       const { records, settle } = await opened()
       for (const filename of naughtyNames) {
-        const one = settlement({ filename, declaredType: filename, conversationId: filename || 'none', detail: filename })
+        const one = settlement({
+          filename,
+          declaredType: filename,
+          conversationId: filename || 'none',
+          detail: filename,
+        })
         await settle(one)
         const found = await records.attachment(one.attachment.id)
         // A database's text has neither NUL nor half characters: they become a replacement character.
@@ -145,9 +162,15 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
     it('newest first, and among those of one instant by id', async () => {
       const { settle, settleInTurn, ids } = await opened()
       const [first, second] = await settleInTurn(2)
-      const same = [settlement({ receivedAt: later(9).toISOString() }), settlement({ receivedAt: later(9).toISOString() })]
+      const same = [
+        settlement({ receivedAt: later(9).toISOString() }),
+        settlement({ receivedAt: later(9).toISOString() }),
+      ]
       await settle(...same)
-      const newest = same.map(({ attachment }) => attachment.id).sort().reverse()
+      const newest = same
+        .map(({ attachment }) => attachment.id)
+        .sort()
+        .reverse()
       expect(await ids()).toEqual([...newest, second!.id, first!.id])
       expect(await ids({ limit: 1 })).toEqual(newest.slice(0, 1))
     })
@@ -166,7 +189,9 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
       expect(await ids({ state: 'refused' })).toEqual(idsOf(refused))
       expect(await ids({ type: 'application/pdf' })).toEqual(idsOf(document))
       expect(await ids({ door: 'pull' })).toEqual(idsOf(pulled))
-      expect(await ids({ conversationId: 'c2', door: 'push', state: 'accepted', type: 'image/jpeg' })).toEqual(idsOf(elsewhere))
+      expect(await ids({ conversationId: 'c2', door: 'push', state: 'accepted', type: 'image/jpeg' })).toEqual(
+        idsOf(elsewhere),
+      )
       expect(await ids({ conversationId: 'c1', door: 'pull' })).toEqual([])
       expect(await ids({ state: 'quarantined' })).toEqual([])
     })
@@ -201,10 +226,17 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
 
     it('by the beginning of a word in the name, whatever its case, script or composition', async () => {
       const { settle, ids } = await opened()
-      const names = ['Invoice_2026-10.pdf', 'façade Grüße.png', 'façade'.normalize('NFD'), '写真 東京.jpg', "rock'n'roll.gif"]
+      const names = [
+        'Invoice_2026-10.pdf',
+        'façade Grüße.png',
+        'façade'.normalize('NFD'),
+        '写真 東京.jpg',
+        "rock'n'roll.gif",
+      ]
       const all = names.map((filename) => settlement({ filename }))
       await settle(...all)
-      const found = async (q: string) => (await ids({ q })).map((id) => all.findIndex((one) => one.attachment.id === id)).sort()
+      const found = async (q: string) =>
+        (await ids({ q })).map((id) => all.findIndex((one) => one.attachment.id === id)).sort()
       expect(await found('inv')).toEqual([0])
       expect(await found('INVOICE')).toEqual([0])
       expect(await found('2026')).toEqual([0])
@@ -214,7 +246,8 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
       expect(await found('GRÜ')).toEqual([1])
       expect(await found('東')).toEqual([3])
       expect(await found('roll')).toEqual([4])
-      for (const q of ['%', '_', '*', "'", '"', "x' OR 1=1 --", '\\', '\0', '\u{10ffff}']) expect(await found(q)).toEqual([])
+      for (const q of ['%', '_', '*', "'", '"', "x' OR 1=1 --", '\\', '\0', '\u{10ffff}'])
+        expect(await found(q)).toEqual([])
     })
 
     it('by a word that is longer than what is kept of it, and by characters outside the basic plane', async () => {
@@ -244,7 +277,12 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
       for (const { id } of all.slice(3)) await records.erase(erasure(id))
       const newest = await records.newestOfConversation({ conversationId: 'c1', limit: 2 })
       expect(newest.map(({ id }) => id)).toEqual([all[2]!.id, all[1]!.id])
-      expect((await records.idsOfConversation('c1')).sort()).toEqual(all.slice(0, 3).map(({ id }) => id).sort())
+      expect((await records.idsOfConversation('c1')).sort()).toEqual(
+        all
+          .slice(0, 3)
+          .map(({ id }) => id)
+          .sort(),
+      )
       expect(await records.idsOfConversation('c2')).toEqual([])
     })
 
@@ -274,11 +312,21 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
   describe(`records in ${name}: an attachment is erased`, () => {
     it('key, name, digest, words, verdicts and answer go; ids, times and an audit row stay', async () => {
       const { records, settle, ids } = await opened()
-      const one = settlement({ filename: 'passport.jpg', conversationId: 'c1', messageId: 'm1', detail: 'about passport' })
+      const one = settlement({
+        filename: 'passport.jpg',
+        conversationId: 'c1',
+        messageId: 'm1',
+        detail: 'about passport',
+      })
       const { id, sha256 } = one.attachment
       await settle(one)
       const erased = await records.erase(erasure(id))
-      expect(erased).toEqual({ id, erasedAt: later(3600), recordDigest: expect.stringMatching(/^[0-9a-f]{64}$/), stored: true })
+      expect(erased).toEqual({
+        id,
+        erasedAt: later(3600),
+        recordDigest: expect.stringMatching(/^[0-9a-f]{64}$/),
+        stored: true,
+      })
       expect(await records.dataKey(id)).toBeNull()
       expect(await records.attachment(id)).toMatchObject({
         id,
@@ -335,7 +383,11 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
       for (const { attachment } of [waiting, leased, done]) await records.erase(erasure(attachment.id))
       expect(await records.settleConfirmation({ ...of(leased), outcome: delivered })).toBe(false)
       const state = async (one: Settlement) => (await records.attachment(one.attachment.id))?.confirmation?.state
-      expect([await state(waiting), await state(leased), await state(done)]).toEqual(['dropped', 'dropped', 'delivered'])
+      expect([await state(waiting), await state(leased), await state(done)]).toEqual([
+        'dropped',
+        'dropped',
+        'delivered',
+      ])
       expect(await lease(later(100_000))).toEqual([])
     })
 
@@ -375,7 +427,10 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
     it('when they are older than asked, but not those that are known by their message', async () => {
       const { records, settle } = await opened()
       const at = (seconds: number, scope: string) =>
-        settlement({ receivedAt: later(seconds).toISOString() }, { delivery: { scope, key: `${scope}${seconds}`, fingerprint: 'f' } })
+        settlement(
+          { receivedAt: later(seconds).toISOString() },
+          { delivery: { scope, key: `${scope}${seconds}`, fingerprint: 'f' } },
+        )
       const [old, young, message] = [at(0, 'key:a'), at(60, 'key:a'), at(0, 'message')]
       await settle(old, young, message)
       await records.forgetDeliveries({ before: later(60) })
@@ -429,7 +484,9 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
     it('is leased to one of many that ask at once', async () => {
       const { settleInTurn, lease } = await opened()
       await settleInTurn(20)
-      const taken = await Promise.all(Array.from({ length: 10 }, (_, i) => lease(later(60), { limit: 5, lease: `courier-${i}` })))
+      const taken = await Promise.all(
+        Array.from({ length: 10 }, (_, i) => lease(later(60), { limit: 5, lease: `courier-${i}` })),
+      )
       const ids = taken.flat().map(({ attachmentId }) => attachmentId)
       expect(ids).toHaveLength(20)
       expect(new Set(ids).size).toBe(20)
@@ -466,18 +523,31 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
       await lease(later(1), { limit: 1, seconds: 9999 })
       await records.releaseLeases(later(2))
       const taken = await lease(later(2), { lease: 'next' })
-      expect(taken.map(({ attempts, uncertain }) => [attempts, uncertain]).sort()).toEqual([[0, false], [1, true]])
+      expect(taken.map(({ attempts, uncertain }) => [attempts, uncertain]).sort()).toEqual([
+        [0, false],
+        [1, true],
+      ])
     })
 
     it('tries again when the time has come, and knows whether it was uncertain', async () => {
       const { records, settleInTurn, lease } = await opened()
       const [one] = await settleInTurn(1)
       const attachmentId = one!.id
-      for (const [attempts, uncertain] of [[0, false], [1, true], [2, false], [3, true]] as const) {
+      for (const [attempts, uncertain] of [
+        [0, false],
+        [1, true],
+        [2, false],
+        [3, true],
+      ] as const) {
         const due = later(100 * attempts)
         if (attempts > 0) expect(await lease(new Date(due.getTime() - 1))).toEqual([])
         expect(await lease(due)).toMatchObject([{ attempts, uncertain }])
-        const outcome = { kind: 'retry', nextAt: later(100 * (attempts + 1)), uncertain: !uncertain, reason: 'busy' } as const
+        const outcome = {
+          kind: 'retry',
+          nextAt: later(100 * (attempts + 1)),
+          uncertain: !uncertain,
+          reason: 'busy',
+        } as const
         expect(await records.settleConfirmation({ attachmentId, lease: 'courier', outcome })).toBe(true)
         const waiting = await records.listOutbox({ state: 'pending', limit: 10 })
         expect(waiting).toMatchObject([{ attempts: attempts + 1, nextAt: outcome.nextAt, reason: 'busy' }])
@@ -489,17 +559,31 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
       const all = await settleInTurn(3)
       await lease(later(10))
       for (const { id } of all)
-        await records.settleConfirmation({ attachmentId: id, lease: 'courier', outcome: { kind: 'parked', at: later(20), reason: 'forbidden' } })
+        await records.settleConfirmation({
+          attachmentId: id,
+          lease: 'courier',
+          outcome: { kind: 'parked', at: later(20), reason: 'forbidden' },
+        })
       expect(await lease(later(100_000))).toEqual([])
-      expect(await records.listOutbox({ state: 'parked', limit: 10 })).toMatchObject(Array(3).fill({ state: 'parked', reason: 'forbidden' }))
-      expect((await records.attachment(all[0]!.id))?.confirmation).toEqual({ state: 'parked', way: null, at: later(20).toISOString() })
+      expect(await records.listOutbox({ state: 'parked', limit: 10 })).toMatchObject(
+        Array(3).fill({ state: 'parked', reason: 'forbidden' }),
+      )
+      expect((await records.attachment(all[0]!.id))?.confirmation).toEqual({
+        state: 'parked',
+        way: null,
+        at: later(20).toISOString(),
+      })
       const retry = { at: later(30), audit: entry({ what: 'outbox_retry' }) }
       expect(await records.retryConfirmations({ ...retry, attachmentId: all[0]!.id })).toBe(1)
       expect(await records.retryConfirmations({ ...retry, attachmentId: all[0]!.id })).toBe(0)
       expect(await lease(later(30))).toMatchObject([{ attachmentId: all[0]!.id, attempts: 0 }])
       expect(await records.retryConfirmations({ ...retry, attachmentId: null })).toBe(2)
       const told = (await records.listAudit({ limit: 10 })).slice(3).map(({ what, outcome }) => [what, outcome])
-      expect(told).toEqual([['outbox_retry', '1 due again'], ['outbox_retry', '0 due again'], ['outbox_retry', '2 due again']])
+      expect(told).toEqual([
+        ['outbox_retry', '1 due again'],
+        ['outbox_retry', '0 due again'],
+        ['outbox_retry', '2 due again'],
+      ])
     })
 
     it('drops what is pending or parked, and nothing that was delivered', async () => {
@@ -507,12 +591,15 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
       const [pending, done] = await settleInTurn(2)
       await lease(later(10))
       await records.settleConfirmation({ attachmentId: done!.id, lease: 'courier', outcome: delivered })
-      const drop = (id: string) => records.dropConfirmations({ attachmentId: id, at: later(40), audit: entry({ what: 'outbox_drop' }) })
+      const drop = (id: string) =>
+        records.dropConfirmations({ attachmentId: id, at: later(40), audit: entry({ what: 'outbox_drop' }) })
       expect(await drop(pending!.id)).toBe(1)
       expect(await drop(pending!.id)).toBe(0)
       expect(await drop(done!.id)).toBe(0)
       expect((await records.attachment(pending!.id))?.confirmation?.state).toBe('dropped')
-      expect(await records.settleConfirmation({ attachmentId: pending!.id, lease: 'courier', outcome: delivered })).toBe(false)
+      expect(
+        await records.settleConfirmation({ attachmentId: pending!.id, lease: 'courier', outcome: delivered }),
+      ).toBe(false)
     })
 
     it('tells when the customer may have read it twice', async () => {
@@ -539,7 +626,12 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
       await settled(0, delivered)
       await settled(1, { kind: 'parked', at: later(11), reason: 'x' })
       await settled(2, { kind: 'retry', nextAt: later(500), uncertain: false, reason: 'x' })
-      expect(await records.outboxState()).toEqual({ pending: 2, parked: 1, oldestPendingAt: later(2), nextDueAt: later(3) })
+      expect(await records.outboxState()).toEqual({
+        pending: 2,
+        parked: 1,
+        oldestPendingAt: later(2),
+        nextDueAt: later(3),
+      })
       expect(await records.deliveredByWay()).toEqual([{ way: 'message', count: 1 }])
       expect(await records.listOutbox({ state: null, limit: 2 })).toHaveLength(2)
     })
@@ -548,7 +640,9 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
   describe(`records in ${name}: the audit trail and the master keys`, () => {
     it('keeps who did what in order, and gives it page by page', async () => {
       const { records } = await opened()
-      const entries = Array.from({ length: 5 }, (_, i) => entry({ at: later(i), who: `key ${i}`, what: 'read', outcome: 'whole', detail: `${i}` }))
+      const entries = Array.from({ length: 5 }, (_, i) =>
+        entry({ at: later(i), who: `key ${i}`, what: 'read', outcome: 'whole', detail: `${i}` }),
+      )
       for (const one of entries) await records.audit(one)
       const all = await records.listAudit({ limit: 10 })
       expect(all.map(({ seq, ...rest }) => rest)).toEqual(entries)

@@ -55,7 +55,13 @@ export function storageContract(name: string, open: () => Promise<OpenedStorage>
       const { storage, adopt } = await opened()
       const bytes = randomBytes(700_000)
       const key = await adopt(bytes)
-      for (const [start, end] of [[0, 0], [0, 15], [16, 65_567], [299_999, 600_001], [699_999, 699_999]] as const)
+      for (const [start, end] of [
+        [0, 0],
+        [0, 15],
+        [16, 65_567],
+        [299_999, 600_001],
+        [699_999, 699_999],
+      ] as const)
         expect((await read(storage, key, { start, end })).equals(bytes.subarray(start, end + 1))).toBe(true)
       expect((await read(storage, key, { start: 699_990, end: 800_000 })).equals(bytes.subarray(699_990))).toBe(true)
     })
@@ -131,7 +137,18 @@ export function storageContract(name: string, open: () => Promise<OpenedStorage>
 
     it('takes no key that a customer could have thought of', async () => {
       const { storage, sealedFile } = await opened()
-      const names = ['', '..', '../../etc/passwd', 'a/b', 'A_KEY', 'photo.jpg', 'a\0b0', 'key with blanks', 'é000', 'x'.repeat(65)]
+      const names = [
+        '',
+        '..',
+        '../../etc/passwd',
+        'a/b',
+        'A_KEY',
+        'photo.jpg',
+        'a\0b0',
+        'key with blanks',
+        'é000',
+        'x'.repeat(65),
+      ]
       for (const key of names) {
         await expect(storage.adopt(key, await sealedFile(Buffer.from('x'))), key).rejects.toThrow('not a storage key')
         await expect(storage.open(key), key).rejects.toThrow('not a storage key')

@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 
@@ -64,12 +63,3 @@ export function run(args: string[], env: Record<string, string>, wrapper: string
 }
 
 export const servingAt = /"url":"(http:\/\/[^"]+)","msg":"serving"/
-
-/** A port that was free a moment ago, for a service that must come back at the same address. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}

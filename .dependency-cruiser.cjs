@@ -1,0 +1,71 @@
+// Imports run downward only: doors → intake → what it leans on → attachment.ts, errors.ts. A circle means that an idea
+// still wants its own file. Tests may import anything.
+const leaf = '^src/(attachment|errors|clock|durable)\\.ts$'
+
+/** What each folder may import from src/, beside itself and the leaves. */
+const mayImport = {
+  seal: [],
+  storage: ['seal'],
+  telemetry: [],
+  records: ['seal'],
+  scan: [],
+  genesys: ['telemetry'],
+  outbox: ['genesys', 'records', 'telemetry'],
+  retention: ['records', 'storage', 'telemetry'],
+  intake: ['records', 'scan', 'seal', 'storage', 'telemetry'],
+  doors: ['intake'],
+  access: ['records', 'seal', 'storage', 'config\\.ts'],
+  http: ['access', 'doors', 'intake', 'records', 'retention', 'telemetry'],
+  cli: ['.*'],
+}
+
+const layers = Object.entries(mayImport).map(([folder, allowed]) => ({
+  name: `what-${folder}-may-import`,
+  severity: 'error',
+  from: { path: `^src/${folder}/`, pathNot: '\\.test\\.ts$' },
+  to: { path: '^src/', pathNot: [leaf, ...[folder, ...allowed].map((name) => `^src/${name}`)] },
+}))
+
+module.exports = {
+  forbidden: [
+    { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
+    ...layers,
+    {
+      name: 'leaves-lean-on-nothing',
+      severity: 'error',
+      from: { path: leaf },
+      to: { path: '^src/', pathNot: leaf },
+    },
+    {
+      name: 'config-leans-on-leaves',
+      severity: 'error',
+      from: { path: '^src/config\\.ts$' },
+      to: { path: '^src/', pathNot: [leaf, '^src/intake/types\\.ts$', '^src/telemetry/log\\.ts$'] },
+    },
+    {
+      name: 'only-two-commands-know-the-emulator',
+      severity: 'error',
+      from: { path: '^src/', pathNot: ['^src/cli/(emulator|demo)\\.ts$', '\\.test\\.ts$'] },
+      to: { path: '^emulator/' },
+    },
+    {
+      name: 'the-emulator-knows-nothing-of-us',
+      severity: 'error',
+      from: { path: '^emulator/' },
+      to: { path: '^src/' },
+    },
+    {
+      name: 'the-product-needs-no-development-package',
+      severity: 'error',
+      from: { path: '^(src|emulator)/', pathNot: '\\.test\\.ts$' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], pathNot: '@types/|\\.d\\.ts$' },
+    },
+    { name: 'nothing-is-missing', severity: 'error', from: {}, to: { couldNotResolve: true, pathNot: '^(#|node:)' } },
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: 'node_modules' },
+    enhancedResolveOptions: { extensions: ['.ts', '.js', '.json'] },
+  },
+}

@@ -1,0 +1,143 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { truncate } from 'node:fs/promises'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { temporaryRecords } from '../../../tests/database.ts'
+import { erasure, settlement } from '../../../tests/fixtures/settlements.ts'
+import { OutcomeUnknown, Unavailable } from '../../errors.ts'
+import { openDatabase } from './database.ts'
+
+async function opened() {
+  const { records, path, close } = await temporaryRecords()
+  onTestFinished(close)
+  /** On a connection of our own, as another process would. */
+  const run = (sql: string) => {
+    const database = openDatabase(path)
+    database.exec(sql)
+    database.close()
+  }
+  const settled = async () => (await records.listAttachments({ limit: 200 })).map(({ filename }) => filename).sort()
+  return { records, path, run, settled }
+}
+
+/** All that lies in the database's files. Read by another process: closing a handle of ours would drop SQLite's locks. */
+function rawBytes(path: string): Buffer {
+  const files = [path, `${path}-wal`, `${path}-shm`].filter((file) => existsSync(file))
+  return execFileSync('cat', files, { maxBuffer: 64 * 1024 * 1024 })
+}
+
+describe('an erased attachment', () => {
+  it.each([
+    ['short', 'passport-of-jane-doe.jpg'],
+    ['of several pages', `${'passport-of-jane-doe-'.repeat(600)}.jpg`],
+  ])('with a name that is %s leaves no key, name, digest or answer in the bytes of the database files', async (_, filename) => {
+    const { records, path } = await opened()
+    const neighbours = Array.from({ length: 150 }, (_, i) => settlement({ filename: `neighbour-${i}.jpg` }))
+    const some = Array.from({ length: 5 }, () => settlement({ filename, detail: 'Jane Doe', verdicts: [] }))
+    const mixed = neighbours.flatMap((one, i) => (i % 30 === 7 ? [one, some[Math.floor(i / 30)]!] : [one]))
+    await Promise.all(mixed.map((one) => records.settle(one)))
+    const traces = some.flatMap(({ attachment, key, delivery }) => [
+      Buffer.from(key!.wrapped),
+      Buffer.from(key!.wrapped).subarray(10, 40),
+      Buffer.from(attachment.sha256!),
+      Buffer.from(delivery!.fingerprint),
+    ])
+    traces.push(Buffer.from('passport'), Buffer.from('jane'), Buffer.from('Jane Doe'))
+    expect(traces.every((trace) => rawBytes(path).includes(trace))).toBe(true)
+
+    for (const { attachment } of some) await records.erase(erasure(attachment.id))
+    await records.truncateLog()
+
+    const raw = rawBytes(path)
+    expect(traces.filter((trace) => raw.includes(trace))).toEqual([])
+    expect(raw.includes(Buffer.from(neighbours[0]!.key!.wrapped))).toBe(true)
+    expect(await records.listAttachments({ q: 'neighbour', limit: 200 })).toHaveLength(150)
+  })
+})
+
+describe('the writer', () => {
+  it('says that an outcome is unknown when a commit fails, and works again with the next', async () => {
+    const { records, run, settled } = await opened()
+    // A constraint that is looked at when the commit comes, and does not hold then.
+    run(`
+      CREATE TABLE parents (id TEXT PRIMARY KEY);
+      CREATE TABLE children (id TEXT REFERENCES parents DEFERRABLE INITIALLY DEFERRED);
+      CREATE TRIGGER orphan AFTER INSERT ON attachments WHEN new.filename = 'orphan'
+      BEGIN INSERT INTO children VALUES ('nobody'); END;
+    `)
+    const batch = ['a', 'orphan', 'b'].map((filename) => records.settle(settlement({ filename })))
+    for (const outcome of await Promise.allSettled(batch))
+      if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(OutcomeUnknown)
+    await expect(batch[1]).rejects.toThrow(OutcomeUnknown)
+    expect(await records.settle(settlement({ filename: 'after' }))).toEqual({ kind: 'settled' })
+    expect(await settled()).not.toContain('orphan')
+    expect(await settled()).toContain('after')
+    await records.check()
+  })
+
+  it('keeps nothing of a transaction that SQLite gives up as a whole, and says that it is safe to try again', async () => {
+    const { records, run, settled } = await opened()
+    // What a full disk makes SQLite do.
+    run(`
+      CREATE TRIGGER giveup BEFORE INSERT ON attachments WHEN new.filename = 'full'
+      BEGIN SELECT RAISE(ROLLBACK, 'the disk is full'); END;
+    `)
+    const alone = await records.settle(settlement({ filename: 'full' })).catch((error: unknown) => error)
+    expect(alone).toBeInstanceOf(Unavailable)
+    expect(alone).not.toBeInstanceOf(OutcomeUnknown)
+    expect((alone as Error).cause).toMatchObject({ message: 'the disk is full' })
+    const names = ['a', 'b', 'full', 'c']
+    const outcomes = await Promise.allSettled(names.map((filename) => records.settle(settlement({ filename }))))
+    const kept = names.filter((_, i) => outcomes[i]!.status === 'fulfilled')
+    for (const outcome of outcomes) if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(Unavailable)
+    expect(kept).not.toContain('full')
+    expect(await settled()).toEqual(kept)
+    await records.settle(settlement({ filename: 'after' }))
+    expect(await settled()).toContain('after')
+  })
+
+  it('does not call a fault of ours a fault of the database', async () => {
+    const { records } = await opened()
+    const one = settlement()
+    await records.settle(one)
+    const failure = await records.settle({ ...one, delivery: null }).catch((error: unknown) => error)
+    expect(failure).toBeInstanceOf(Error)
+    expect(failure).not.toBeInstanceOf(Unavailable)
+  })
+
+  it('cannot be asked what cannot be sent to it, and is not held up by that', async () => {
+    const { records } = await opened()
+    const unsendable = { ...settlement(), audit: (() => {}) as never }
+    await expect(records.settle(unsendable)).rejects.toThrow('could not be cloned')
+    await records.close()
+  })
+
+  it('groups what waits into few commits', async () => {
+    const { records, settled } = await opened()
+    await Promise.all(Array.from({ length: 200 }, (_, i) => records.settle(settlement({ filename: `${i}` }))))
+    expect(await settled()).toHaveLength(200)
+  })
+})
+
+describe('the reader', () => {
+  it('sees what was settled as soon as that is answered', async () => {
+    const { records } = await opened()
+    for (let i = 0; i < 20; i++) {
+      const one = settlement()
+      await records.settle(one)
+      expect(await records.attachment(one.attachment.id)).not.toBeNull()
+    }
+  })
+
+  it('is unavailable while the database is damaged, and asks anew afterwards', async () => {
+    const { records, path } = await opened()
+    const one = settlement()
+    await records.settle(one)
+    await records.truncateLog()
+    const whole = rawBytes(path)
+    await truncate(path, 100)
+    await expect(records.attachment(one.attachment.id)).rejects.toThrow(Unavailable)
+    execFileSync('sh', ['-c', 'cat > "$1"', 'sh', path], { input: whole.subarray(0, whole.length - 32_768) })
+    expect(await records.attachment(one.attachment.id)).toEqual(one.attachment)
+  })
+})
