@@ -11,6 +11,7 @@ import type { AuditEntry } from '../records/questions/audit.ts'
 import { type EraseParts, erase } from '../retention/erase.ts'
 import type { Events } from '../telemetry/events.ts'
 import { answerProblem } from './answer.ts'
+import { letIn } from './letIn.ts'
 import type { Routes } from './server.ts'
 import { attachmentShape, listAnswer, listQuery, problemShape, receiptShape } from './shapes.ts'
 
@@ -59,9 +60,7 @@ export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
         querystring: listQuery,
         response: { 200: listAnswer, ...problems(400, 401, 403, 503) },
       },
-      onRequest: async (request) => {
-        request.who = credentials.require(request.headers.authorization, 'read')
-      },
+      onRequest: letIn(credentials, 'read'),
       handler: async (request) => {
         const { cursor, limit, ...asked } = request.query
         const items = await records.listAttachments({
@@ -88,9 +87,7 @@ export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
         params,
         response: { 200: attachmentShape, ...problems(401, 403, 404, 503) },
       },
-      onRequest: async (request) => {
-        request.who = credentials.require(request.headers.authorization, 'read')
-      },
+      onRequest: letIn(credentials, 'read'),
       handler: async (request) => {
         const attachment = await found(request.params.id)
         await audit({ what: 'see', object: attachment.id, outcome: 'shown', detail: null }, request)
@@ -116,9 +113,7 @@ export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
           ...problems(401, 403, 404, 409, 410, 416, 503),
         },
       },
-      onRequest: async (request) => {
-        request.who = credentials.require(request.headers.authorization, 'read')
-      },
+      onRequest: letIn(credentials, 'read'),
       handler: async (request, reply) => {
         const { attachment, bytes } = await openContent(await found(request.params.id), parts)
         const { id, size, type, filename } = attachment
@@ -169,9 +164,7 @@ export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
         params,
         response: { 200: receiptShape, ...problems(401, 403, 404, 503) },
       },
-      onRequest: async (request) => {
-        request.who = credentials.require(request.headers.authorization, 'admin')
-      },
+      onRequest: letIn(credentials, 'admin'),
       handler: (request) =>
         erase(parseAttachmentId(request.params.id), { who: request.who ?? 'anyone', requestId: request.id }, parts),
     })

@@ -4,6 +4,7 @@ import type { Credentials } from '../access/credentials.ts'
 import type { Policy } from '../intake/policy.ts'
 import type { Readiness } from '../telemetry/health.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import { letIn } from './letIn.ts'
 import type { Routes } from './server.ts'
 import { policyShape, readyShape } from './shapes.ts'
 
@@ -23,12 +24,14 @@ export function operationRoutes({ credentials, ready, metrics, policy, scan, doc
     app.route({
       method: 'GET',
       url: '/health/live',
+      exposeHeadRoute: true,
       schema: { summary: 'The process works', tags, response: { 200: z.object({ live: z.literal(true) }) } },
       handler: async () => ({ live: true as const }),
     })
     app.route({
       method: 'GET',
       url: '/health/ready',
+      exposeHeadRoute: true,
       schema: {
         summary: 'Whether files can be taken in, and if not, why',
         tags,
@@ -47,21 +50,18 @@ export function operationRoutes({ credentials, ready, metrics, policy, scan, doc
       url: '/metrics',
       config: { media: 'text/plain' },
       schema: { summary: 'For Prometheus', tags, security: [{ apiKey: [] }], produces: ['text/plain'] },
-      onRequest: async (request) => {
-        request.who = credentials.require(request.headers.authorization, 'read')
-      },
+      onRequest: letIn(credentials, 'read'),
       handler: async (_request, reply) =>
         reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
     })
     app.route({
       method: 'GET',
       url: '/v1/policy',
+      exposeHeadRoute: true,
       schema: { summary: 'What is taken in', tags, response: { 200: policyShape } },
       handler: async () => ({ maxFileBytes: policy.maxFileBytes, allowedTypes: policy.allowedTypes, scan }),
     })
-    const mayReadDocs = async (request: { headers: { authorization?: string | undefined } }) => {
-      if (docs === 'read') credentials.require(request.headers.authorization, 'read')
-    }
+    const mayReadDocs = docs === 'read' ? letIn(credentials, 'read') : async () => {}
     app.route({
       method: 'GET',
       url: '/openapi.json',
@@ -74,7 +74,8 @@ export function operationRoutes({ credentials, ready, metrics, policy, scan, doc
       await scope.register(swaggerUi, {
         routePrefix: '/docs',
         staticCSP: true,
-        uiConfig: { url: '/openapi.json', validatorUrl: null },
+        theme: { title: 'Clipgate: HTTP API' },
+        uiConfig: { layout: 'BaseLayout', validatorUrl: null },
       })
     })
   }

@@ -4,6 +4,7 @@ import type { BodyTimes } from '../doors/push/body.ts'
 import { push } from '../doors/push/push.ts'
 import type { Intake } from '../intake/intake.ts'
 import { answerProblem } from './answer.ts'
+import { letIn } from './letIn.ts'
 import { problemOfRefusal } from './problem.ts'
 import type { Routes } from './server.ts'
 import { problemShape, pushAnswer, pushQuery } from './shapes.ts'
@@ -31,9 +32,7 @@ export function pushRoutes(parts: { credentials: Credentials; intake: Intake; ti
           ),
         },
       },
-      onRequest: async (request) => {
-        request.who = parts.credentials.require(request.headers.authorization, 'push')
-      },
+      onRequest: letIn(parts.credentials, 'push'),
       handler: async (request, reply) => {
         if (request.waitsForContinue) reply.raw.writeContinue()
         const { conversation_id: conversationId, message_id: messageId, language } = request.query

@@ -154,7 +154,7 @@ describe('404, 405 and 406', () => {
     for (const [method, path, allowed] of [
       ['GET', '/webhook/file-upload', 'POST'],
       ['PUT', '/v1/attachments', 'GET'],
-      ['POST', '/health/live', 'GET'],
+      ['POST', '/health/live', 'GET, HEAD'],
       ['PATCH', `/v1/attachments/att_${'0'.repeat(26)}`, 'GET, DELETE'],
     ] as const) {
       const response = await fetch(url + path, { method })

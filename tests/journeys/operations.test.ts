@@ -70,7 +70,8 @@ describe('readiness', () => {
 
   it('a live process says so to everybody', async () => {
     const { url } = await startTestService()
-    expect((await fetch(`${url}/health/live`)).status).toBe(200)
+    for (const method of ['GET', 'HEAD'])
+      expect((await fetch(`${url}/health/live`, { method })).status, method).toBe(200)
   })
 })
 

@@ -49,6 +49,7 @@ export interface Spool {
    * Throws what the reading throws, and `Unavailable` when the disk does not take the file.
    */
   spool(bytes: AsyncIterable<Uint8Array>, options: SpoolOptions): Promise<Spooled>
+  /** Files that are under way fail as `Unavailable`. */
   close(): Promise<void>
 }
 

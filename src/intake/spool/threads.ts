@@ -23,6 +23,7 @@ export interface ThreadPass {
 
 export interface Threads {
   begin(start: PassStart): ThreadPass
+  /** Files that are under way fail. */
   close(): Promise<void>
 }
 
@@ -40,9 +41,11 @@ export function createThreads(count: number): Threads {
   const running = new Map<number, Running>()
   const threads = Array.from({ length: count }, () => startThread(running))
   let nextFile = 0
+  let closed = false
 
   return {
     begin(start) {
+      if (closed) throw new Unavailable('the spool is closed')
       const file = nextFile++
       const thread = threads.reduce((least, candidate) => (candidate.files < least.files ? candidate : least))
       thread.files++
@@ -118,6 +121,7 @@ export function createThreads(count: number): Threads {
       }
     },
     close: async () => {
+      closed = true
       await Promise.all(threads.map((thread) => thread.stop()))
     },
   }

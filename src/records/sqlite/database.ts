@@ -23,3 +23,20 @@ export function openDatabase(path: string): Database {
   )
   return database
 }
+
+/**
+ * Closes a database and gives up what was not committed. NOTE: closing alone does not: while a statement of it lives,
+ * which is until the garbage collector comes, SQLite closes a connection in name only, and its transaction goes on.
+ */
+export function abandon(database: Database): void {
+  try {
+    database.exec('ROLLBACK')
+  } catch {
+    // Nothing was open, or SQLite has rolled back by itself.
+  }
+  try {
+    database.close()
+  } catch {
+    // It is not used again either way.
+  }
+}

@@ -7,7 +7,7 @@ import { temporaryFolder } from '../../../tests/folder.ts'
 import { ConfigError } from '../../errors.ts'
 import { lockFolder } from './lock.ts'
 
-/** A process that asks for the lock, says how it went, and stays. */
+/** A process that asks for the lock, says how it went, lets go of the value, and stays. */
 function locker(path: string) {
   return childProcess(`
     import { lockFolder } from './src/records/sqlite/lock.ts'

@@ -1,6 +1,9 @@
 import { ConfigError } from '../../errors.ts'
-import { DatabaseSync } from './database.ts'
+import { type Database, DatabaseSync } from './database.ts'
 import { createDatabaseFile } from './sqlite.ts'
+
+/** A lock whose holder has let go of the value would go with the garbage, while the process still serves. */
+const held = new Set<Database>()
 
 /**
  * Holds a data folder for one serving process, until released or the process ends in whatever way: a lock of the
@@ -15,5 +18,11 @@ export async function lockFolder(path: string): Promise<{ release(): void }> {
     database.close()
     throw new ConfigError([`Another clipgate process serves from this data folder (${path} is locked).`])
   }
-  return { release: () => database.close() }
+  held.add(database)
+  return {
+    release() {
+      held.delete(database)
+      database.close()
+    },
+  }
 }

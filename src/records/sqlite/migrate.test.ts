@@ -32,7 +32,9 @@ describe('the schema', () => {
   it('of a fresh database is made whole, and the step is remembered with its time', async () => {
     const { path, steps } = await fresh()
     expect(migrate(path, steps, epoch, true)).toEqual([first])
-    expect(tablesOf(path)).toEqual(expect.arrayContaining(['attachments', 'audit', 'confirmations', 'data_keys', 'deliveries']))
+    expect(tablesOf(path)).toEqual(
+      expect.arrayContaining(['attachments', 'audit', 'confirmations', 'data_keys', 'deliveries']),
+    )
     const database = openDatabase(path)
     expect(database.prepare('SELECT number, name, applied_at FROM migrations').all()).toMatchObject([
       { number: 1, name: first, applied_at: epoch.getTime() },

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ConfigError } from '../../errors.ts'
-import { openDatabase } from './database.ts'
+import { abandon, openDatabase } from './database.ts'
 
 interface Migration {
   number: number
@@ -46,7 +46,7 @@ export function migrate(path: string, folder: string, now: Date, apply: boolean)
     database.exec('COMMIT')
     return missing.map(({ name }) => name)
   } finally {
-    database.close()
+    abandon(database)
   }
 }
 

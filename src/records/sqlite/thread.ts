@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { Kysely } from 'kysely'
 import { changes, reads } from '../records.ts'
 import type { Schema } from '../schema.ts'
-import { type Database, openDatabase } from './database.ts'
+import { abandon, type Database, openDatabase } from './database.ts'
 import { queriesOver } from './queries.ts'
 
 /** The writer has the only connection that changes anything; a reader has one that cannot. */
@@ -154,13 +154,9 @@ function truncateLog(): Answer['error'] | null {
   }
 }
 
-/** Closing rolls back what is open. The next question opens it anew. */
+/** The next question opens it anew. */
 function closeDatabase(): void {
-  try {
-    database?.close()
-  } catch {
-    // It is given up either way.
-  }
+  if (database) abandon(database)
   database = null
 }
 
