@@ -1,29 +1,29 @@
 import mime from 'mime'
 
 /** Other names that senders use for a type, from browsers and mailers of the last decades. */
-const aliases: Record<string, string> = {
-  'image/jpg': 'image/jpeg',
-  'image/pjpeg': 'image/jpeg',
-  'image/x-png': 'image/png',
-  'image/apng': 'image/png',
-  'application/x-pdf': 'application/pdf',
-}
+const aliases = new Map([
+  ['image/jpg', 'image/jpeg'],
+  ['image/pjpeg', 'image/jpeg'],
+  ['image/x-png', 'image/png'],
+  ['image/apng', 'image/png'],
+  ['application/x-pdf', 'application/pdf'],
+])
 
 /** Endings in use that the registry does not list under the type. */
-const furtherEndings: Record<string, string[]> = {
-  'image/jpeg': ['jfif', 'pjpeg', 'pjp'],
-  'image/png': ['apng'],
-}
+const furtherEndings = new Map([
+  ['image/jpeg', ['jfif', 'pjpeg', 'pjp']],
+  ['image/png', ['apng']],
+])
 
 /** The one name that we use for a type: without parameters, in lower case, aliases resolved. */
 export function canonicalType(text: string): string {
   const bare = text.split(';', 1)[0]!.trim().toLowerCase()
-  return aliases[bare] ?? bare
+  return aliases.get(bare) ?? bare
 }
 
 /** The endings, without the dot, that a file of this type may have. */
 export function endingsOf(type: string): Set<string> {
-  return new Set([...(mime.getAllExtensions(type) ?? []), ...(furtherEndings[type] ?? [])])
+  return new Set([...(mime.getAllExtensions(type) ?? []), ...(furtherEndings.get(type) ?? [])])
 }
 
 /** The type that a name's ending says, for a part that declares none. */
