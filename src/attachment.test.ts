@@ -16,12 +16,18 @@ describe('an attachment id', () => {
     expect(new Set(ids.flatMap((id) => [...id.slice(4)])).size).toBe(32)
   })
 
-  it.each([...naughtyNames, 'att_', `att_${'0'.repeat(25)}`, `att_${'0'.repeat(27)}`, `att_${'i'.repeat(26)}`, `ATT_${'0'.repeat(26)}`, `att_${'0'.repeat(26)}\n`, ` att_${'0'.repeat(26)}`])(
-    'is not %j: that names nothing',
-    (text) => {
-      expect(() => parseAttachmentId(text)).toThrow(NotFound)
-    },
-  )
+  it.each([
+    ...naughtyNames,
+    'att_',
+    `att_${'0'.repeat(25)}`,
+    `att_${'0'.repeat(27)}`,
+    `att_${'i'.repeat(26)}`,
+    `ATT_${'0'.repeat(26)}`,
+    `att_${'0'.repeat(26)}\n`,
+    ` att_${'0'.repeat(26)}`,
+  ])('is not %j: that names nothing', (text) => {
+    expect(() => parseAttachmentId(text)).toThrow(NotFound)
+  })
 })
 
 describe('a reference', () => {

@@ -49,14 +49,26 @@ describe('without any setting', () => {
   })
 
   it('and an empty one counts as none', () => {
-    const empty = { PORT: '', API_KEYS: '', ALLOWED_TYPES: '', SCAN: '', NO_SUCH_SETTING: '', GENESYS_CLIENT_SECRET: '' }
+    const empty = {
+      PORT: '',
+      API_KEYS: '',
+      ALLOWED_TYPES: '',
+      SCAN: '',
+      NO_SUCH_SETTING: '',
+      GENESYS_CLIENT_SECRET: '',
+    }
     expect(read(empty).config).toEqual(read().config)
   })
 })
 
 describe('a good setting', () => {
   const good: [string, string, (config: Config) => unknown, unknown][] = [
-    ['HOST', '0.0.0.0', ({ http }) => http, { host: '0.0.0.0', port: 8080, publicUrl: 'http://0.0.0.0:8080', docs: 'read' }],
+    [
+      'HOST',
+      '0.0.0.0',
+      ({ http }) => http,
+      { host: '0.0.0.0', port: 8080, publicUrl: 'http://0.0.0.0:8080', docs: 'read' },
+    ],
     ['HOST', '::1', ({ http }) => http.publicUrl, 'http://[::1]:8080'],
     ['PORT', '0', ({ http }) => http.port, 0],
     ['PORT', '65535', ({ http }) => http.port, 65_535],
@@ -66,7 +78,12 @@ describe('a good setting', () => {
     ['DATA_DIR', 'here', ({ dataDir }) => dataDir, resolve('here')],
     ['MASTER_KEY_FILE', '/run/secrets/key', ({ masterKeyFile }) => masterKeyFile, '/run/secrets/key'],
     ['PUSH_AUTH', 'none', ({ push }) => push.auth, 'none'],
-    ['ALLOWED_TYPES', ' image/PNG ,, application/pdf,', ({ policy }) => policy.allowedTypes, ['image/png', 'application/pdf']],
+    [
+      'ALLOWED_TYPES',
+      ' image/PNG ,, application/pdf,',
+      ({ policy }) => policy.allowedTypes,
+      ['image/png', 'application/pdf'],
+    ],
     ['ALLOWED_TYPES', 'image/jpg,image/jpeg', ({ policy }) => policy.allowedTypes, ['image/jpeg']],
     ['MAX_FILE_BYTES', '1', ({ policy }) => policy.maxFileBytes, 1],
     ['MAX_FILE_BYTES', '1099511627776', ({ policy }) => policy.maxFileBytes, 2 ** 40],
@@ -97,7 +114,12 @@ describe('a good setting', () => {
     })
     expect(secrets.genesysClientSecret).toBe(secret)
     const here = 'http://127.0.0.1:8090'
-    const overridden = read({ ...credentials, GENESYS_LOGIN_URL: here, GENESYS_API_URL: `${here}/`, GENESYS_REQUESTS_PER_MINUTE: '9' })
+    const overridden = read({
+      ...credentials,
+      GENESYS_LOGIN_URL: here,
+      GENESYS_API_URL: `${here}/`,
+      GENESYS_REQUESTS_PER_MINUTE: '9',
+    })
     expect(overridden.config.genesys).toMatchObject({ loginUrl: here, apiUrl: here, requestsPerMinute: 9 })
   })
 
@@ -153,8 +175,23 @@ describe('a bad setting is refused, and told what it must be', () => {
   })
 
   it('all of them at once, with those that contradict each other and those that do not exist', () => {
-    const problems = problemsOf({ PORT: 'x', SCAN: 'x', NO_SUCH: 'x', PUSH_AUTH: 'none', HOST: '0.0.0.0', GENESYS_CLIENT_ID: 'id', API_KEYS: 'a' })
-    const told = ['CLIPGATE_PORT', 'CLIPGATE_SCAN', 'CLIPGATE_NO_SUCH', 'CLIPGATE_PUSH_AUTH=none', 'CLIPGATE_GENESYS_CLIENT_SECRET', 'CLIPGATE_API_KEYS']
+    const problems = problemsOf({
+      PORT: 'x',
+      SCAN: 'x',
+      NO_SUCH: 'x',
+      PUSH_AUTH: 'none',
+      HOST: '0.0.0.0',
+      GENESYS_CLIENT_ID: 'id',
+      API_KEYS: 'a',
+    })
+    const told = [
+      'CLIPGATE_PORT',
+      'CLIPGATE_SCAN',
+      'CLIPGATE_NO_SUCH',
+      'CLIPGATE_PUSH_AUTH=none',
+      'CLIPGATE_GENESYS_CLIENT_SECRET',
+      'CLIPGATE_API_KEYS',
+    ]
     for (const name of told) expect(problems.filter((problem) => problem.includes(name))).toHaveLength(1)
     expect(problems).toHaveLength(6)
     expect(() => read({ PORT: 'x', SCAN: 'x' })).toThrow(/CLIPGATE_PORT.*\n.*CLIPGATE_SCAN/)
@@ -168,18 +205,24 @@ describe('an unknown setting', () => {
     ['API_KEY', 'API_KEYS'],
     ['port', 'PORT'],
     ['API_KEY_FILE', 'API_KEYS_FILE'],
-    ['GENESYS_SECRET', 'GENESYS_CLIENT_SECRET'],
+    ['GENESYS_CLIENTSECRET', 'GENESYS_CLIENT_SECRET'],
     ['SCAN_FILE', 'SCAN'],
   ])('%s is refused, and %s suggested', (name, nearest) => {
-    expect(problemsOf({ [name]: 'x' })).toEqual([`CLIPGATE_${name} is not a setting. Did you mean CLIPGATE_${nearest}?`])
+    expect(problemsOf({ [name]: 'x' })).toEqual([
+      `CLIPGATE_${name} is not a setting. Did you mean CLIPGATE_${nearest}?`,
+    ])
   })
 
-  it.each(['CLAMD', 'DATABASE_URL', 'STORAGE_URL', 'PUSH_SIGNING_SECRETS', 'PUSH_SIGNING_SECRETS_FILE', 'GATEWAY_DEPLOYMENTS'])(
-    '%s, which a later version has, is refused in these words',
-    (name) => {
-      expect(problemsOf({ [name]: 'x' })).toEqual([`CLIPGATE_${name} is not available in this version yet. Remove it.`])
-    },
-  )
+  it.each([
+    'CLAMD',
+    'DATABASE_URL',
+    'STORAGE_URL',
+    'PUSH_SIGNING_SECRETS',
+    'PUSH_SIGNING_SECRETS_FILE',
+    'GATEWAY_DEPLOYMENTS',
+  ])('%s, which a later version has, is refused in these words', (name) => {
+    expect(problemsOf({ [name]: 'x' })).toEqual([`CLIPGATE_${name} is not available in this version yet. Remove it.`])
+  })
 
   it('that Kubernetes set for a Service of our name is none of ours', () => {
     const injected = {
@@ -233,7 +276,11 @@ describe('API keys', () => {
 describe('a secret', () => {
   it('may come from a file, whose last line break does not count', async () => {
     const folder = await temporaryFolder()
-    for (const [name, end] of [['unix', '\n'], ['windows', '\r\n'], ['none', '']] as const) {
+    for (const [name, end] of [
+      ['unix', '\n'],
+      ['windows', '\r\n'],
+      ['none', ''],
+    ] as const) {
       await writeFile(join(folder, name), `${secret}${end}`)
       const { secrets } = read({ GENESYS_CLIENT_ID: 'id', GENESYS_CLIENT_SECRET_FILE: join(folder, name) })
       expect(secrets.genesysClientSecret).toBe(secret)
@@ -248,7 +295,9 @@ describe('a secret', () => {
     expect(both).toEqual(['CLIPGATE_API_KEYS and CLIPGATE_API_KEYS_FILE are both set. Keep one.'])
     expect(problemsOf({ API_KEYS_FILE: join(folder, 'none') })[0]).toContain('CLIPGATE_API_KEYS_FILE cannot be read')
     await writeFile(join(folder, 'empty'), '\n')
-    expect(problemsOf({ GENESYS_CLIENT_ID: 'id', GENESYS_CLIENT_SECRET_FILE: join(folder, 'empty') })).toHaveLength(1)
+    expect(problemsOf({ GENESYS_CLIENT_ID: 'id', GENESYS_CLIENT_SECRET_FILE: join(folder, 'empty') })).toEqual([
+      'CLIPGATE_GENESYS_CLIENT_SECRET_FILE names a file that is empty.',
+    ])
   })
 
   it('is in nothing that is printed of the configuration', () => {
@@ -257,7 +306,11 @@ describe('a secret', () => {
       GENESYS_CLIENT_ID: 'id',
       GENESYS_CLIENT_SECRET: other,
     })
-    for (const printed of [JSON.stringify({ config, secrets }), inspect({ config, secrets }, { depth: 9, showHidden: true }), `${config} ${secrets}`]) {
+    for (const printed of [
+      JSON.stringify({ config, secrets }),
+      inspect({ config, secrets }, { depth: 9, showHidden: true }),
+      `${config} ${secrets}`,
+    ]) {
       expect(printed).not.toContain(secret)
       expect(printed).not.toContain(other)
     }
@@ -295,7 +348,9 @@ describe('to serve', () => {
   })
 
   it('without an engine is refused with both ways out', () => {
-    expect(() => servable({ API_KEYS: `a:push:${secret}` })).toThrow(/Two ways out: configure an engine .*CLIPGATE_CLAMD.*CLIPGATE_SCAN=off/s)
+    expect(() => servable({ API_KEYS: `a:push:${secret}` })).toThrow(
+      /Two ways out: configure an engine .*CLIPGATE_CLAMD.*CLIPGATE_SCAN=off/s,
+    )
   })
 
   it('a key that may not push is no door', () => {

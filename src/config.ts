@@ -238,7 +238,9 @@ function rawValue(env: Record<string, string | undefined>, name: SettingName, pr
     return undefined
   }
   try {
-    return readFileSync(path, 'utf8').replace(/\r?\n$/, '') || undefined
+    const text = readFileSync(path, 'utf8').replace(/\r?\n$/, '')
+    if (text === '') problems.push(`${prefix}${name}_FILE names a file that is empty.`)
+    return text || undefined
   } catch (error) {
     problems.push(`${prefix}${name}_FILE cannot be read: ${(error as Error).message}`)
     return undefined

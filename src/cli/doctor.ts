@@ -86,14 +86,24 @@ async function examineData(config: Config, find: Find): Promise<void> {
     )
   else if (ring) find('master key', 'ok', config.masterKeyFile)
 
-  if (!(await stat(dataPaths(dataDir).database).catch(() => null))) return
+  const { database } = dataPaths(dataDir)
+  const file = await stat(database).catch(() => null)
+  if (!file) return
+  if ((file.mode & 0o077) !== 0)
+    find('records', 'warning', `${database} can be read by others. Run: chmod 600 ${database}*`)
   try {
     const records = await openRecords({ ...config, migrate: 'off' }, systemClock)
     try {
       const named = await records.masterKeyIds()
       const missing = named.filter((id) => !ring?.ids.includes(id))
       if (missing.length > 0)
-        find('master key', 'failed', `the records name ${missing.join(', ')}, and the key file has it not`)
+        find(
+          'master key',
+          'failed',
+          ring
+            ? `the records name ${missing.join(', ')}, and ${config.masterKeyFile} has it not`
+            : `the records name ${missing.join(', ')}, and there is no key file that can be read at ${config.masterKeyFile}`,
+        )
       const { pending, parked, oldestPendingAt } = await records.outboxState()
       const oldest = oldestPendingAt ? `, the oldest since ${oldestPendingAt.toISOString()}` : ''
       find(

@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs'
 import { systemClock } from '../clock.ts'
 import { type Config, readConfig, type Secrets } from '../config.ts'
+import { ConfigError } from '../errors.ts'
 import type { Records } from '../records/records.ts'
-import { openRecords } from '../service.ts'
+import { dataPaths, openRecords } from '../service.ts'
 import type { Io } from './io.ts'
 
 /** Opens the records for a command that works beside, or without, a running service, and closes them after it. */
@@ -10,6 +12,8 @@ export async function withRecords<T>(
   work: (opened: { config: Config; secrets: Secrets; records: Records }) => Promise<T>,
 ): Promise<T> {
   const { config, secrets } = readConfig(io.env)
+  if (!existsSync(dataPaths(config.dataDir).database))
+    throw new ConfigError([`There is no installation in ${config.dataDir}. Set CLIPGATE_DATA_DIR to its folder.`])
   const records = await openRecords(config, systemClock)
   try {
     return await work({ config, secrets, records })

@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { systemClock } from '../clock.ts'
 import { NotFound } from '../errors.ts'
 import type { AuditEntry } from '../records/questions/audit.ts'
@@ -17,7 +17,7 @@ export function outbox(program: Command, io: Io): void {
         .choices(['pending', 'parked', 'delivered', 'dropped', 'all'])
         .default('all'),
     )
-    .option('--limit <n>', 'at most so many', Number, 100)
+    .option('--limit <n>', 'at most so many', wholeNumber, 100)
     .option('--json', 'one JSON object a line')
     .action(({ state, limit, json }: { state: string; limit: number; json?: true }) =>
       withRecords(io, async ({ records }) => {
@@ -73,6 +73,11 @@ export function outbox(program: Command, io: Io): void {
         io.out(`${count} dropped.`)
       }),
     )
+}
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1.')
+  return Number(text)
 }
 
 function byOperator(what: AuditEntry['what'], object: string | null, at: Date): AuditEntry {

@@ -6,7 +6,7 @@ import type { Io } from './io.ts'
 /** clipgate serve */
 export function serve(program: Command, io: Io): void {
   program
-    .command('serve', { isDefault: true })
+    .command('serve')
     .description('run the service until it is asked to stop')
     .action(async () => {
       const { config, secrets } = readConfig(io.env)

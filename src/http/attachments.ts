@@ -115,8 +115,14 @@ export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
       },
       onRequest: letIn(credentials, 'read'),
       handler: async (request, reply) => {
-        const { attachment, bytes } = await openContent(await found(request.params.id), parts)
-        const { id, size, type, filename } = attachment
+        const asked = await found(request.params.id)
+        const { id } = asked
+        const tell = (error: unknown): never => {
+          if (error instanceof Damaged) events.fileDamaged(id, request.id, error)
+          throw error
+        }
+        const { attachment, bytes } = await openContent(asked, parts).catch(tell)
+        const { size, type, filename } = attachment
         const ranges = request.headers.range === undefined ? null : parseRange(size, request.headers.range)
         if (ranges === -1) {
           reply.header('content-range', `bytes */${size}`)
@@ -134,23 +140,15 @@ export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
           { what: 'read', object: id, outcome: range ? `bytes ${range.start}-${range.end}` : 'whole', detail: null },
           request,
         )
+        // The first piece is proved before anything goes out: a file that is damaged at its start is a 500, not a cut.
+        const pieces = bytes(range ?? undefined)
+        const first = await pieces.next().catch(tell)
         reply.headers(contentHeaders)
         reply.header('content-type', type)
         reply.header('content-disposition', contentDisposition(safeName(filename), { type: 'attachment' }))
         reply.header('content-length', range ? range.end - range.start + 1 : size)
         if (range) reply.code(206).header('content-range', `bytes ${range.start}-${range.end}/${size}`)
-        const pieces = bytes(range ?? undefined)
-        // The first piece is proved before the headers go out: a file that is damaged at its start is a 500, not a cut.
-        const first = await pieces.next().catch((error: unknown) => {
-          if (error instanceof Damaged) events.fileDamaged(id, request.id, error)
-          throw error
-        })
-        return reply.send(
-          Readable.from(
-            toldWhenDamaged(first, pieces, (error) => events.fileDamaged(id, request.id, error)),
-            { objectMode: false },
-          ),
-        )
+        return reply.send(Readable.from(withFirst(first, pieces, tell), { objectMode: false }))
       },
     })
 
@@ -171,17 +169,16 @@ export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
   }
 }
 
-async function* toldWhenDamaged(
+async function* withFirst(
   first: IteratorResult<Buffer>,
   rest: AsyncGenerator<Buffer>,
-  tell: (error: Damaged) => void,
+  tell: (error: unknown) => never,
 ): AsyncGenerator<Buffer> {
   try {
     if (!first.done) yield first.value
     yield* rest
   } catch (error) {
-    if (error instanceof Damaged) tell(error)
-    throw error
+    tell(error)
   }
 }
 

@@ -6,6 +6,7 @@ import {
   Gone,
   MissingFile,
   NotFound,
+  OutcomeUnknown,
   type RefusalCode,
   TooSlow,
   Unauthorized,
@@ -53,12 +54,20 @@ export function problemOf(error: unknown): Problem {
       title: 'The form has no file.',
       detail: 'Send the file in a part that is named file.',
     }
+  if (error instanceof OutcomeUnknown)
+    return {
+      status: 503,
+      code: 'unavailable',
+      title: 'The service cannot take this now.',
+      detail: 'Whether it was kept is not known. Send the same again, under an Idempotency-Key.',
+      retryAfterSeconds: error.retryAfterSeconds,
+    }
   if (error instanceof Unavailable)
     return {
       status: 503,
       code: 'unavailable',
       title: 'The service cannot take this now.',
-      detail: 'Nothing was kept. It is safe to send the same again.',
+      detail: 'It was not done. It is safe to send the same again.',
       retryAfterSeconds: error.retryAfterSeconds,
     }
   return { status: 500, code: 'internal', title: 'Something failed.', detail: 'The operator has been told.' }

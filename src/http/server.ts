@@ -25,7 +25,7 @@ declare module 'fastify' {
     waitsForContinue: boolean
   }
   interface FastifyContextConfig {
-    /** What the route answers with when it is not JSON. */
+    /** What the route answers with when it is not JSON; `*`/`*`: that depends on what is asked for. */
     media?: string
   }
 }
@@ -70,7 +70,7 @@ export async function createServer(options: { version: string; publicUrl: string
     reply.header('x-request-id', request.id)
     reply.header('x-content-type-options', 'nosniff')
     const { media = 'application/json' } = request.routeOptions.config
-    if (request.headers.accept !== undefined && !request.is404) {
+    if (request.headers.accept !== undefined && media !== '*/*' && !request.is404) {
       const accepted = new Negotiator(request.raw).mediaType([media, 'application/problem+json'])
       if (accepted === undefined) {
         const problem = {

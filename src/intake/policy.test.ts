@@ -43,7 +43,14 @@ function spooled(type: string | null, size = 100): Spooled {
   }
 }
 
-const cut: Spooled = { tooLarge: true, id: newAttachmentId(), size: null, sha256: null, type: null, discard: async () => {} }
+const cut: Spooled = {
+  tooLarge: true,
+  id: newAttachmentId(),
+  size: null,
+  sha256: null,
+  type: null,
+  discard: async () => {},
+}
 
 /** Null: it keeps to the policy. */
 function refusal(filename: string, declaredType: string, file: Spooled | string | null, of = policy): Refused | null {
@@ -128,18 +135,37 @@ describe('a name that hides another ending', () => {
     expect(refusal(filename, 'image/jpeg', 'image/jpeg')?.code).toBe('type_mismatch')
   })
 
-  it.each(['photo', '', '.', '..', 'photo.', 'photo.jpg.', 'photo.jpg ', 'folder.jpg/', 'photo.png', 'photo.jpg1', 'photo.ｊｐｇ', 'photo .jpg\t', 'photo\0.jpg', 'CON', 'photo.jpg%00'])(
-    'or has not the ending of its type is refused: %j',
-    (filename) => {
-      expect(refusal(filename, 'image/jpeg', 'image/jpeg')?.code).toBe('type_mismatch')
-    },
-  )
+  it.each([
+    'photo',
+    '',
+    '.',
+    '..',
+    'photo.',
+    'photo.jpg.',
+    'photo.jpg ',
+    'folder.jpg/',
+    'photo.png',
+    'photo.jpg1',
+    'photo.ｊｐｇ',
+    'photo .jpg\t',
+    'photo\0.jpg',
+    'CON',
+    'photo.jpg%00',
+  ])('or has not the ending of its type is refused: %j', (filename) => {
+    expect(refusal(filename, 'image/jpeg', 'image/jpeg')?.code).toBe('type_mismatch')
+  })
 })
 
 describe('name, declared type and content', () => {
-  const kinds = { PNG: ['a.png', 'image/png'], PDF: ['a.pdf', 'application/pdf'], HTML: ['a.html', 'text/html'] } as const
+  const kinds = {
+    PNG: ['a.png', 'image/png'],
+    PDF: ['a.pdf', 'application/pdf'],
+    HTML: ['a.html', 'text/html'],
+  } as const
   const names = Object.keys(kinds) as (keyof typeof kinds)[]
-  const all = names.flatMap((name) => names.flatMap((declared) => names.map((content) => ({ name, declared, content }))))
+  const all = names.flatMap((name) =>
+    names.flatMap((declared) => names.map((content) => ({ name, declared, content }))),
+  )
 
   it.each(all)('must agree, and be allowed: $name, $declared, $content', ({ name, declared, content }) => {
     const found = refusal(kinds[name][0], kinds[declared][1], kinds[content][1])
@@ -151,12 +177,16 @@ describe('name, declared type and content', () => {
     const wide = { ...policy, allowedTypes: ['image/png', 'application/pdf', 'text/html'] }
     for (const { name, declared, content } of all) {
       const agree = name === declared && content === declared
-      expect(refusal(kinds[name][0], kinds[declared][1], kinds[content][1], wide)?.code ?? 'taken').toBe(agree ? 'taken' : 'type_mismatch')
+      expect(refusal(kinds[name][0], kinds[declared][1], kinds[content][1], wide)?.code ?? 'taken').toBe(
+        agree ? 'taken' : 'type_mismatch',
+      )
     }
   })
 
   it('must be known: content of no type that we know is refused', () => {
-    expect(refusal('a.png', 'image/png', null)?.detail).toBe('Declared as image/png, but the content is of no known type.')
+    expect(refusal('a.png', 'image/png', null)?.detail).toBe(
+      'Declared as image/png, but the content is of no known type.',
+    )
     expect(refusal('a.bin', 'application/octet-stream', null)?.code).toBe('type_not_allowed')
     expect(refusal('a.jpg', '', 'image/jpeg')?.code).toBe('type_not_allowed')
   })

@@ -43,7 +43,7 @@ export async function attempt(leased: Leased, attachment: Attachment, parts: Att
       refusals.push({ reason: `${way.name}: ${answer.reason}`, final: answer.final })
     }
     const reason = refusals.map(({ reason }) => reason).join('; ')
-    if (refusals.every(({ final }) => final)) return parked(reason, parts)
+    if (refusals.every(({ final }) => final)) return parked(reason, uncertain, parts)
     return later(leased, { reason, uncertain, retryAfterSeconds: null }, parts)
   } catch (error) {
     return later(leased, failureOf(error, uncertain, parts), parts)
@@ -72,10 +72,10 @@ function later(leased: Leased, failure: Failure, parts: AttemptParts): Delivered
   const { reason, uncertain, retryAfterSeconds } = failure
   const { clock, random = Math.random } = parts
   const nextAt = nextAttemptAt(leased.attempts + 1, clock.now(), { retryAfterSeconds, random })
-  if (nextAt === null) return parked(`given up after ${leased.attempts + 1} attempts: ${reason}`, parts)
+  if (nextAt === null) return parked(`given up after ${leased.attempts + 1} attempts: ${reason}`, uncertain, parts)
   return { kind: 'retry', nextAt, uncertain, reason: reason.slice(0, longestReason) }
 }
 
-function parked(reason: string, { clock }: AttemptParts): Delivered {
-  return { kind: 'parked', at: clock.now(), reason: reason.slice(0, longestReason) }
+function parked(reason: string, uncertain: boolean, { clock }: AttemptParts): Delivered {
+  return { kind: 'parked', at: clock.now(), uncertain, reason: reason.slice(0, longestReason) }
 }

@@ -44,8 +44,8 @@ export async function erase(
   if (erased.stored) {
     await storage.remove(id)
     await records.bytesRemoved(id)
-    events.fileErased(id, who)
   }
+  if (erased.now) events.fileErased(id, who)
   return {
     attachmentId: id,
     erasedAt: erased.erasedAt.toISOString(),

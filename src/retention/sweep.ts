@@ -67,6 +67,8 @@ export async function sweep({ retentionDays, signal }: SweepOptions, parts: Eras
     expired = await eraseAll(() => records.receivedBefore({ before, limit: batch }))
   }
   await eraseAll(() => records.erasedButStored(batch))
+  // An erasure of a record without bytes may have been cut short before this.
+  await records.truncateLog().catch((error: unknown) => failures.push(error))
 
   let orphans = 0
   let old: string[] = []

@@ -24,14 +24,15 @@ export interface Readiness {
   checks: Record<string, Check>
 }
 
-const longestMs = 2000
+/** Longest wait for an answer: a needed one may take its time, one that is only told must not hold up the page. */
+const longestMs = { needed: 2000, told: 500 }
 
 /** Asks all at once, each no more often than its answers serve; one that does not answer in time is not ok. */
 export function readiness(probes: Probe[], clock: Clock): () => Promise<Readiness> {
   const asked = probes.map(({ name, needed, freshMs, ask }) => ({
     name,
     needed,
-    check: remembered(freshMs, clock, () => checkOf(ask)),
+    check: remembered(freshMs, clock, () => checkOf(ask, needed ? longestMs.needed : longestMs.told)),
   }))
   return async () => {
     const checks = await Promise.all(
@@ -44,9 +45,9 @@ export function readiness(probes: Probe[], clock: Clock): () => Promise<Readines
   }
 }
 
-async function checkOf(ask: Probe['ask']): Promise<Check> {
+async function checkOf(ask: Probe['ask'], withinMs: number): Promise<Check> {
   try {
-    const note = await inTime(ask())
+    const note = await inTime(ask(), withinMs)
     return { ok: true, ...(note && { note }) }
   } catch (error) {
     return { ok: false, cause: causeOf(error as Error) }
@@ -74,10 +75,10 @@ function causeOf(error: Error): string {
   return code ? `${error.message} (${code})` : error.message
 }
 
-async function inTime<T>(answer: Promise<T>): Promise<T> {
+async function inTime<T>(answer: Promise<T>, withinMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${longestMs} ms`)), longestMs)
+    timer = setTimeout(() => reject(new Error(`no answer within ${withinMs} ms`)), withinMs)
   })
   try {
     return await Promise.race([answer, late])

@@ -324,6 +324,7 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
       expect(erased).toEqual({
         id,
         erasedAt: later(3600),
+        now: true,
         recordDigest: expect.stringMatching(/^[0-9a-f]{64}$/),
         stored: true,
       })
@@ -357,7 +358,7 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
       await settle(one)
       const { id } = one.attachment
       const first = await records.erase(erasure(id))
-      expect(await records.erase(erasure(id, later(9999)))).toEqual(first)
+      expect(await records.erase(erasure(id, later(9999)))).toEqual({ ...first, now: false })
       expect(await records.listAudit({ limit: 10 })).toHaveLength(2)
     })
 
@@ -366,7 +367,8 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
       const one = settlement()
       await settle(one)
       const receipts = await Promise.all([1, 2, 3].map((s) => records.erase(erasure(one.attachment.id, later(s)))))
-      expect(new Set(receipts.map((receipt) => JSON.stringify(receipt))).size).toBe(1)
+      expect(receipts.map((receipt) => receipt?.now).sort()).toEqual([false, false, true])
+      expect(new Set(receipts.map((receipt) => JSON.stringify({ ...receipt, now: null }))).size).toBe(1)
       expect(await records.listAudit({ limit: 10 })).toHaveLength(2)
     })
 
@@ -377,7 +379,10 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
       const taken = await lease(later(1))
       const of = (one: Settlement) => ({ attachmentId: one.attachment.id, lease: 'courier' })
       expect(taken).toHaveLength(3)
-      await records.settleConfirmation({ ...of(waiting), outcome: { kind: 'parked', at: later(2), reason: 'x' } })
+      await records.settleConfirmation({
+        ...of(waiting),
+        outcome: { kind: 'parked', at: later(2), uncertain: false, reason: 'x' },
+      })
       const delivered = { kind: 'delivered', way: 'message', at: later(2), possiblyRepeated: false } as const
       await records.settleConfirmation({ ...of(done), outcome: delivered })
       for (const { attachment } of [waiting, leased, done]) await records.erase(erasure(attachment.id))
@@ -562,7 +567,7 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
         await records.settleConfirmation({
           attachmentId: id,
           lease: 'courier',
-          outcome: { kind: 'parked', at: later(20), reason: 'forbidden' },
+          outcome: { kind: 'parked', at: later(20), uncertain: false, reason: 'forbidden' },
         })
       expect(await lease(later(100_000))).toEqual([])
       expect(await records.listOutbox({ state: 'parked', limit: 10 })).toMatchObject(
@@ -624,7 +629,7 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
       const settled = (i: number, outcome: Parameters<Records['settleConfirmation']>[0]['outcome']) =>
         records.settleConfirmation({ attachmentId: all[i]!.id, lease: 'courier', outcome })
       await settled(0, delivered)
-      await settled(1, { kind: 'parked', at: later(11), reason: 'x' })
+      await settled(1, { kind: 'parked', at: later(11), uncertain: false, reason: 'x' })
       await settled(2, { kind: 'retry', nextAt: later(500), uncertain: false, reason: 'x' })
       expect(await records.outboxState()).toEqual({
         pending: 2,

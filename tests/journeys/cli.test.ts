@@ -37,6 +37,8 @@ describe('every command', () => {
     [['emulator', '--port', 'x']],
     [['erase']],
     [['keys', 'create']],
+    [['outbox', 'list', '--limit', 'abc']],
+    [['keys', 'list']],
   ])('exits with 2 on wrong use: %s', async (args) => {
     const { code, err } = await clipgate(args, testEnvironment(await temporaryFolder(), 'http://127.0.0.1:9'))
     expect(code).toBe(2)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { readConfig } from '../../src/config.ts'
+import { createKeyFile } from '../../src/seal/keys.ts'
 import { createService } from '../../src/service.ts'
 import { memoryStorage } from '../../src/storage/memory.ts'
 import { png, text } from '../fixtures/files.ts'
@@ -168,7 +169,7 @@ describe('a start', () => {
   const config = (dataDir: string, env: Record<string, string> = {}) =>
     readConfig({ ...testEnvironment(dataDir, 'http://127.0.0.1:9'), ...env })
 
-  it('is refused when the key file that the records name is lost, and leaves the folder free for the next', async () => {
+  it('is refused when the key file that the records name is lost, damaged or another, and leaves the folder free for the next', async () => {
     const dataDir = await temporaryFolder()
     const { push, service } = await startTestService({ dataDir })
     await push(text())
@@ -179,6 +180,9 @@ describe('a start', () => {
     await expect(createService(settings, secrets)).rejects.toThrow(/key file .* is missing/)
     await writeFile(keyFile, 'mk_0 AAAA\n', { mode: 0o600 })
     await expect(createService(settings, secrets)).rejects.toThrow(/damaged/)
+    await rm(keyFile)
+    await createKeyFile(keyFile)
+    await expect(createService(settings, secrets)).rejects.toThrow(/has not the key mk_/)
   })
 
   it('is refused when another process serves from the folder', async () => {

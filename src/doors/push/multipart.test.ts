@@ -32,7 +32,11 @@ const read = (body: string | Uint8Array, cuts: number[] = [], of = boundary) =>
   readStream(pieces(typeof body === 'string' ? Buffer.from(body, 'latin1') : body, cuts), of)
 
 /** `bad`: BadRequest('bad_multipart'). Anything but these two is a fault of ours. */
-async function refusal(body: string | Uint8Array | AsyncIterable<Buffer>, cuts: number[] = [], of = boundary): Promise<string | null> {
+async function refusal(
+  body: string | Uint8Array | AsyncIterable<Buffer>,
+  cuts: number[] = [],
+  of = boundary,
+): Promise<string | null> {
   try {
     await (typeof body === 'string' || body instanceof Uint8Array ? read(body, cuts, of) : readStream(body, of))
     return null
@@ -56,7 +60,11 @@ const file = part([disposition, 'Content-Type: image/jpeg'])
 
 describe('a genuine form', () => {
   it('of curl is read', async () => {
-    expect(await read(form(file))).toEqual({ filename: 'photo.jpg', declaredType: 'image/jpeg', bytes: Buffer.from('content') })
+    expect(await read(form(file))).toEqual({
+      filename: 'photo.jpg',
+      declaredType: 'image/jpeg',
+      bytes: Buffer.from('content'),
+    })
   })
 
   it('of curl escapes quotes and backslashes in names', async () => {
@@ -83,43 +91,78 @@ describe('a genuine form', () => {
   )
 
   it('of Python writes names that are not ASCII in its own way', async () => {
-    const old = "Content-Disposition: form-data; name=\"file\"; filename*=utf-8''Gr%C3%BC%C3%9Fe%20%22.pdf"
+    const old = 'Content-Disposition: form-data; name="file"; filename*=utf-8\'\'Gr%C3%BC%C3%9Fe%20%22.pdf'
     expect((await read(form(part(old)))).filename).toBe('Grüße ".pdf')
-    const both = "Content-Disposition: form-data; name=\"file\"; filename=\"a.pdf\"; filename*=UTF-8'en'a.pdf"
+    const both = 'Content-Disposition: form-data; name="file"; filename="a.pdf"; filename*=UTF-8\'en\'a.pdf'
     expect((await read(form(part(both)))).filename).toBe('a.pdf')
     const plain = 'Content-Disposition: form-data; name="file"; filename="Grüße.pdf"'
     expect((await read(Buffer.from(form(part(plain))))).filename).toBe('Grüße.pdf')
   })
 
   it('of old programs has names in Latin-1, and tokens without quotes', async () => {
-    expect((await read(form(part('Content-Disposition: form-data; name="file"; filename="Gr\xfc\xdfe.pdf"')))).filename).toBe('Grüße.pdf')
-    expect((await read(form(part('content-disposition:form-data;name=file;filename=photo.jpg')))).filename).toBe('photo.jpg')
-    expect((await read(form(part('Content-Disposition: FORM-DATA; NAME="file"; FileName="photo.jpg";')))).filename).toBe('photo.jpg')
-    expect((await read(form(part(String.raw`Content-Disposition: form-data; name="file"; filename="C:\Users\me\photo.jpg"`)))).filename).toBe(
-      String.raw`C:\Users\me\photo.jpg`,
+    expect(
+      (await read(form(part('Content-Disposition: form-data; name="file"; filename="Gr\xfc\xdfe.pdf"')))).filename,
+    ).toBe('Grüße.pdf')
+    expect((await read(form(part('content-disposition:form-data;name=file;filename=photo.jpg')))).filename).toBe(
+      'photo.jpg',
     )
+    expect(
+      (await read(form(part('Content-Disposition: FORM-DATA; NAME="file"; FileName="photo.jpg";')))).filename,
+    ).toBe('photo.jpg')
+    expect(
+      (
+        await read(
+          form(part(String.raw`Content-Disposition: form-data; name="file"; filename="C:\Users\me\photo.jpg"`)),
+        )
+      ).filename,
+    ).toBe(String.raw`C:\Users\me\photo.jpg`)
   })
 
   it('may declare no type, and further headers', async () => {
     expect((await read(form(part(disposition)))).declaredType).toBeNull()
-    const headers = ['Content-Type: text/plain; charset=utf-8', 'X-Other: anything', disposition, 'Content-Transfer-Encoding: binary', 'Content-Length: 7']
+    const headers = [
+      'Content-Type: text/plain; charset=utf-8',
+      'X-Other: anything',
+      disposition,
+      'Content-Transfer-Encoding: binary',
+      'Content-Length: 7',
+    ]
     expect((await read(form(part(headers)))).declaredType).toBe('text/plain; charset=utf-8')
   })
 
   it('may have fields before and after its file, and blanks after a boundary', async () => {
     const blanks = form(field('a'), file, field('file')).replaceAll(`${boundary}\r\n`, `${boundary} \t \r\n`)
-    for (const body of [form(field('a'), field('b', ''), file), form(file, field('a')), form(field('file'), file, field('z')), blanks])
+    for (const body of [
+      form(field('a'), field('b', ''), file),
+      form(file, field('a')),
+      form(field('file'), file, field('z')),
+      blanks,
+    ])
       expect((await read(body)).bytes.toString()).toBe('content')
   })
 
   it('may have a little before its first boundary and after its last, or no line break at its end', async () => {
-    for (const body of [`preamble\r\n${form(file)}`, `\r\n${form(file)}`, `${form(file)}epilogue`, form(file).slice(0, -2)])
+    for (const body of [
+      `preamble\r\n${form(file)}`,
+      `\r\n${form(file)}`,
+      `${form(file)}epilogue`,
+      form(file).slice(0, -2),
+    ])
       expect((await read(body)).bytes.toString()).toBe('content')
   })
 
   it('may have an empty file, and a file that looks nearly like a boundary throughout', async () => {
     expect((await read(form(part(disposition, '')))).bytes.length).toBe(0)
-    for (const content of ['\r\n', '\r\n--', '--', `\r\n--${boundary.slice(0, -1)}`, `\r--${boundary}\n`, `--${boundary}--`, '\r'.repeat(200), `\r\n-${boundary}`])
+    for (const content of [
+      '\r\n',
+      '\r\n--',
+      '--',
+      `\r\n--${boundary.slice(0, -1)}`,
+      `\r--${boundary}\n`,
+      `--${boundary}--`,
+      '\r'.repeat(200),
+      `\r\n-${boundary}`,
+    ])
       expect((await read(form(part(disposition, content)))).bytes.toString('latin1')).toBe(content)
   })
 
@@ -128,13 +171,24 @@ describe('a genuine form', () => {
     const plain = Buffer.from(form(part(`Content-Disposition: form-data; name="file"; filename="${quoted}"`)))
     expect((await read(plain)).filename).toBe(name.toWellFormed())
     if (!name.isWellFormed()) return
-    const encoded = encodeURIComponent(name).replace(/['()*]/g, (character) => `%${character.charCodeAt(0).toString(16)}`)
-    expect((await read(form(part(`Content-Disposition: form-data; name="file"; filename*=UTF-8''${encoded}`)))).filename).toBe(name)
+    const encoded = encodeURIComponent(name).replace(
+      /['()*]/g,
+      (character) => `%${character.charCodeAt(0).toString(16)}`,
+    )
+    expect(
+      (await read(form(part(`Content-Disposition: form-data; name="file"; filename*=UTF-8''${encoded}`)))).filename,
+    ).toBe(name)
   })
 })
 
 describe('how a form came does not change how it is read', () => {
-  const bytes = Buffer.from(form(field('a', '\r\n--x'), part([disposition, 'Content-Type: image/jpeg'], `x\r\n--${boundary.slice(0, 9)}\r\n`), field('z')))
+  const bytes = Buffer.from(
+    form(
+      field('a', '\r\n--x'),
+      part([disposition, 'Content-Type: image/jpeg'], `x\r\n--${boundary.slice(0, 9)}\r\n`),
+      field('z'),
+    ),
+  )
 
   it('cut in two at every byte, and byte by byte', async () => {
     const whole = await read(bytes)
@@ -153,7 +207,9 @@ describe('how a form came does not change how it is read', () => {
   })
 
   it('and a form that is refused is refused however it came', async () => {
-    const broken = [form(file, file), form(part('X: y')), form(file).replace('--\r\n', '-x\r\n'), form(field('a'))].map((body) => Buffer.from(body))
+    const broken = [form(file, file), form(part('X: y')), form(file).replace('--\r\n', '-x\r\n'), form(field('a'))].map(
+      (body) => Buffer.from(body),
+    )
     for (const body of broken) {
       const whole = await refusal(body)
       expect(whole).not.toBeNull()
@@ -166,7 +222,8 @@ describe('a form that ends early', () => {
   it('is refused at every byte before its last boundary', async () => {
     const body = Buffer.from(form(field('a'), file, field('z')))
     const whole = body.length - '\r\n'.length
-    for (let length = 0; length < whole; length++) expect(await refusal(body.subarray(0, length)), `${length} bytes`).toBe('bad')
+    for (let length = 0; length < whole; length++)
+      expect(await refusal(body.subarray(0, length)), `${length} bytes`).toBe('bad')
     expect(await refusal(body.subarray(0, whole))).toBeNull()
   })
 
@@ -216,13 +273,13 @@ describe('a form is refused', () => {
     ['filename twice', named('name="file"; filename="a.jpg"; filename="b.php"')],
     ['filename twice, in other letters', named('name="file"; filename="a.jpg"; FILENAME="b.php"')],
     ['filename and filename* that disagree', named('name="file"; filename="a.jpg"; filename*=UTF-8\'\'b.php')],
-    ['filename* in another charset', named("name=\"file\"; filename*=ISO-8859-1''gr%FC.jpg")],
-    ['filename* that is no UTF-8', named("name=\"file\"; filename*=UTF-8''gr%FC.jpg")],
-    ['filename* that is overlong UTF-8', named("name=\"file\"; filename*=UTF-8''%C0%AE.jpg")],
-    ['filename* with half a character', named("name=\"file\"; filename*=UTF-8''%ED%A0%80.jpg")],
+    ['filename* in another charset', named('name="file"; filename*=ISO-8859-1\'\'gr%FC.jpg')],
+    ['filename* that is no UTF-8', named('name="file"; filename*=UTF-8\'\'gr%FC.jpg')],
+    ['filename* that is overlong UTF-8', named('name="file"; filename*=UTF-8\'\'%C0%AE.jpg')],
+    ['filename* with half a character', named('name="file"; filename*=UTF-8\'\'%ED%A0%80.jpg')],
     ['filename* without a charset', named('name="file"; filename*=photo.jpg')],
-    ['filename* with a NUL', named("name=\"file\"; filename*=UTF-8''a.php%00.jpg")],
-    ['filename* with a line break', named("name=\"file\"; filename*=UTF-8''a%0D%0AX: y.jpg")],
+    ['filename* with a NUL', named('name="file"; filename*=UTF-8\'\'a.php%00.jpg')],
+    ['filename* with a line break', named('name="file"; filename*=UTF-8\'\'a%0D%0AX: y.jpg')],
     ['a quote that is not closed', named('name="file"; filename="photo.jpg')],
     ['a quote that is escaped away', named('name="file"; filename="photo.jpg\\"')],
     ['a parameter without a value', named('name="file"; filename')],
@@ -250,7 +307,13 @@ describe('a form is refused', () => {
 
   it('without a file it is told apart: that is a file missing', async () => {
     const empty = named('name="file"; filename=""').replace('content', '')
-    for (const body of [end, form(field('a')), form(field('file')), form(file.replace('name="file"', 'name="File"')), empty])
+    for (const body of [
+      end,
+      form(field('a')),
+      form(field('file')),
+      form(file.replace('name="file"', 'name="File"')),
+      empty,
+    ])
       expect(await refusal(body)).toBe('missing')
   })
 
@@ -295,7 +358,10 @@ describe('a form is not read further than needed', () => {
   })
 
   it('that has gigabytes in a file of another name: then there is none of the right name', async () => {
-    const { outcome, bytes } = await readOf(`--${boundary}\r\nContent-Disposition: form-data; name="other"; filename="a"\r\n\r\n`, 'x')
+    const { outcome, bytes } = await readOf(
+      `--${boundary}\r\nContent-Disposition: form-data; name="other"; filename="a"\r\n\r\n`,
+      'x',
+    )
     expect(outcome).toBe('missing')
     expect(bytes).toBeLessThan(2 * 1024 * 1024)
   })
@@ -325,24 +391,39 @@ describe('a form takes a time that grows with its length only', () => {
     ['blanks in a header and a NUL', form(part([disposition, `X:${blanks}\0`]))],
     ['blanks inside a header', form(part([disposition, `X: a${blanks}b`]))],
     ['blanks in the parameters', form(part(`Content-Disposition: form-data; name="file"${blanks}x`))],
-    ['blanks and a semicolon in the parameters', form(part(`Content-Disposition: form-data; name="file"${blanks};${blanks.slice(300)}x`))],
+    [
+      'blanks and a semicolon in the parameters',
+      form(part(`Content-Disposition: form-data; name="file"${blanks};${blanks.slice(300)}x`)),
+    ],
     ['semicolons in the parameters', form(part(`Content-Disposition: form-data; name="file"${';'.repeat(15_000)}x`))],
     ['backslashes in a quote', form(part(`Content-Disposition: form-data; name="${'\\'.repeat(15_000)}`))],
     ['quotes in the parameters', form(part(`Content-Disposition: form-data; name=${'"a"'.repeat(5000)}`))],
-    ['percents in filename*', form(part(`Content-Disposition: form-data; name="file"; filename*=UTF-8''${'%'.repeat(15_000)}`))],
+    [
+      'percents in filename*',
+      form(part(`Content-Disposition: form-data; name="file"; filename*=UTF-8''${'%'.repeat(15_000)}`)),
+    ],
     ['carriage returns in a file', form(part(disposition, '\r'.repeat(3_000_000)))],
     ['line breaks in a file', form(part(disposition, '\r\n-'.repeat(1_000_000)))],
     ['half boundaries in a file', form(part(disposition, `\r\n--${boundary.slice(0, -1)}`.repeat(50_000)))],
   ])('%s', async (_, body) => {
     const before = process.cpuUsage().user
-    await refusal(body, Array.from({ length: 40 }, (_, i) => 65_536 * (i + 1)))
+    await refusal(
+      body,
+      Array.from({ length: 40 }, (_, i) => 65_536 * (i + 1)),
+    )
     // Microseconds: what is not linear takes seconds, or years.
     expect(process.cpuUsage().user - before).toBeLessThan(1_500_000)
   })
 
   it('and so does its Content-Type', () => {
     const before = process.cpuUsage().user
-    for (const given of [blanks, `;${blanks}x`, `${blanks};x`, `; boundary="${'\\'.repeat(15_000)}`, `; boundary=${'x'.repeat(15_000)}`])
+    for (const given of [
+      blanks,
+      `;${blanks}x`,
+      `${blanks};x`,
+      `; boundary="${'\\'.repeat(15_000)}`,
+      `; boundary=${'x'.repeat(15_000)}`,
+    ])
       expect(() => boundaryOf(`multipart/form-data${given}`)).toThrow(BadRequest)
     expect(process.cpuUsage().user - before).toBeLessThan(1_500_000)
   })
@@ -360,8 +441,31 @@ describe('any bytes at all', () => {
 
   it('are a form, or are refused as none: five thousand mutations of good forms', async () => {
     const random = numbers(20_261_002)
-    const good = [form(file), form(field('a'), file, field('z')), form(part(["Content-Disposition: form-data; name=\"file\"; filename*=UTF-8''%C3%BC.jpg", 'Content-Type: a/b']))]
-    const fragments = ['\r\n', '--', boundary, `\r\n--${boundary}`, '"', '\\', ';', ':', '\0', '\r', '\n', ' ', '%', "'", '=', 'name=', 'filename=', 'Content-Type: ']
+    const good = [
+      form(file),
+      form(field('a'), file, field('z')),
+      form(part(['Content-Disposition: form-data; name="file"; filename*=UTF-8\'\'%C3%BC.jpg', 'Content-Type: a/b'])),
+    ]
+    const fragments = [
+      '\r\n',
+      '--',
+      boundary,
+      `\r\n--${boundary}`,
+      '"',
+      '\\',
+      ';',
+      ':',
+      '\0',
+      '\r',
+      '\n',
+      ' ',
+      '%',
+      "'",
+      '=',
+      'name=',
+      'filename=',
+      'Content-Type: ',
+    ]
     const outcomes = new Map<string | null, number>()
     for (let i = 0; i < 5000; i++) {
       let body = good[random(good.length)]!

@@ -25,7 +25,11 @@ describe('the true type of', () => {
 
   it.each([
     ['a zip', Buffer.from('504b0304140000000800', 'hex'), 'application/zip'],
-    ['a Windows program', Buffer.concat([Buffer.from('MZ\x90\x00\x03', 'latin1'), Buffer.alloc(200)]), 'application/x-msdownload'],
+    [
+      'a Windows program',
+      Buffer.concat([Buffer.from('MZ\x90\x00\x03', 'latin1'), Buffer.alloc(200)]),
+      'application/x-msdownload',
+    ],
     ['a bitmap', Buffer.concat([Buffer.from('BM'), Buffer.alloc(60)]), 'image/bmp'],
   ])('%s is not one that we take', async (_, bytes, type) => {
     expect(await typeOf(bytes)).toBe(type)
@@ -69,12 +73,21 @@ describe('a text that some program would run or render is told apart', () => {
     }
   })
 
-  it.each(['BMW service invoice', 'MZ is the chassis number', 'PK of my name', 'GIF89a is a format', '1 < 2 and <3', 'a %PDF- in the middle', 'RIFF', '< html>', '{"json": true}', 'a,b,c\n1,2,3', ''])(
-    'but “%s” is text',
-    async (text) => {
-      expect(await typeOf(Buffer.from(text))).toBe('text/plain')
-    },
-  )
+  it.each([
+    'BMW service invoice',
+    'MZ is the chassis number',
+    'PK of my name',
+    'GIF89a is a format',
+    '1 < 2 and <3',
+    'a %PDF- in the middle',
+    'RIFF',
+    '< html>',
+    '{"json": true}',
+    'a,b,c\n1,2,3',
+    '',
+  ])('but “%s” is text', async (text) => {
+    expect(await typeOf(Buffer.from(text))).toBe('text/plain')
+  })
 
   it('and so is a character that the first bytes cut in two', async () => {
     expect(await typeOf(Buffer.from(`${'x'.repeat(headBytes - 1)}éé`))).toBe('text/plain')

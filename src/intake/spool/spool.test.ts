@@ -43,13 +43,20 @@ describe('a file that is spooled', () => {
     ['a PDF', () => pdf()],
     ['a text', () => Promise.resolve(text())],
     ['a text in UTF-16', () => Promise.resolve({ type: 'text/plain', bytes: Buffer.from('\ufeffGrüße', 'utf16le') })],
-    ['a large text', () => Promise.resolve({ type: 'text/plain', bytes: Buffer.from('Grüße 今日は 😀\n'.repeat(20_000)) })],
+    [
+      'a large text',
+      () => Promise.resolve({ type: 'text/plain', bytes: Buffer.from('Grüße 今日は 😀\n'.repeat(20_000)) }),
+    ],
     ['nothing that we know', () => Promise.resolve({ type: null, bytes: randomBytes(300_000).fill(0, 0, 16) })],
   ])('is known by its size, digest and true type: %s', async (_, make) => {
     const { takeWhole } = await opened()
     const { type, bytes } = await make()
     const file = await takeWhole(bytes, 10_007)
-    expect({ type: file.type, size: file.size, sha256: file.sha256 }).toEqual({ type, size: bytes.length, sha256: sha256(bytes) })
+    expect({ type: file.type, size: file.size, sha256: file.sha256 }).toEqual({
+      type,
+      size: bytes.length,
+      sha256: sha256(bytes),
+    })
     expect((await readAll(file.open())).equals(bytes)).toBe(true)
   })
 
@@ -61,20 +68,27 @@ describe('a file that is spooled', () => {
     expect((await readAll(one.open())).equals(bytes)).toBe(true)
   })
 
-  it.each([0, 1, 65_535, 65_536, 65_537, 131_072, 1_000_000])('of %i bytes has the sealed size that is told', async (size) => {
-    const { takeWhole } = await opened()
-    const file = await takeWhole(randomBytes(size), 4093)
-    expect(file.size).toBe(size)
-    expect((await stat(file.path)).size).toBe(file.sealedSize)
-    expect(file.sealedSize).toBe(sealedSize(size))
-    expect((await readAll(file.open())).length).toBe(size)
-  })
+  it.each([0, 1, 65_535, 65_536, 65_537, 131_072, 1_000_000])(
+    'of %i bytes has the sealed size that is told',
+    async (size) => {
+      const { takeWhole } = await opened()
+      const file = await takeWhole(randomBytes(size), 4093)
+      expect(file.size).toBe(size)
+      expect((await stat(file.path)).size).toBe(file.sealedSize)
+      expect(file.sealedSize).toBe(sealedSize(size))
+      expect((await readAll(file.open())).length).toBe(size)
+    },
+  )
 
   it('is opened in any range, again and again', async () => {
     const { takeWhole } = await opened()
     const bytes = randomBytes(200_000)
     const file = await takeWhole(bytes)
-    for (const [start, end] of [[0, 0], [65_530, 65_540], [199_999, 199_999]] as const)
+    for (const [start, end] of [
+      [0, 0],
+      [65_530, 65_540],
+      [199_999, 199_999],
+    ] as const)
       expect((await readAll(file.open({ start, end }))).equals(bytes.subarray(start, end + 1))).toBe(true)
   })
 
@@ -177,7 +191,8 @@ describe('a failure leaves nothing in the spool', () => {
   it('when its folder is away: that is unavailable, and later files are taken', async () => {
     const { dir, take, takeWhole } = await opened()
     await rm(dir, { recursive: true })
-    for (const size of [0, 10, 1_000_000]) await expect(take(chunks(randomBytes(size), 65_536))).rejects.toThrow(Unavailable)
+    for (const size of [0, 10, 1_000_000])
+      await expect(take(chunks(randomBytes(size), 65_536))).rejects.toThrow(Unavailable)
     await mkdir(dir)
     const bytes = randomBytes(300_000)
     expect((await takeWhole(bytes)).sha256).toBe(sha256(bytes))

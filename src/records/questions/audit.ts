@@ -4,7 +4,7 @@ import type { Schema } from '../schema.ts'
 /** Who did what to which object, and how it ended. Rows are never changed. */
 export interface AuditEntry {
   at: Date
-  /** A key's name, `sender`, `cli`, `sweep`; never a secret. */
+  /** An API key's name, `anyone` at an open door, `cli`, `sweep`; never a secret. */
   who: string
   what: 'take' | 'list' | 'see' | 'read' | 'erase' | 'outbox_retry' | 'outbox_drop'
   /** An attachment's id, or null when it was about none. */

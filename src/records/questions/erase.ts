@@ -14,6 +14,8 @@ export interface Erased {
   recordDigest: string
   /** The storage may still hold its bytes, which nothing can open any more. */
   stored: boolean
+  /** Whether it was this call that erased it. */
+  now: boolean
 }
 
 /**
@@ -64,7 +66,13 @@ export async function erase(
     .select(['erased_at', 'record_digest', 'stored'])
     .where('id', '=', id)
     .executeTakeFirstOrThrow()
-  return { id, erasedAt: new Date(row.erased_at!), recordDigest: row.record_digest!, stored: row.stored === 1 }
+  return {
+    id,
+    erasedAt: new Date(row.erased_at!),
+    recordDigest: row.record_digest!,
+    stored: row.stored === 1,
+    now: before.state !== 'erased',
+  }
 }
 
 /** The storage holds nothing under this id any more. */

@@ -71,11 +71,11 @@ export async function leaseConfirmations(
   return leased
 }
 
-/** How an attempt ended. `retry` carries whether the platform may have taken it although we do not know. */
+/** How an attempt ended. `uncertain`: the platform may have taken it although we do not know. */
 export type Delivered =
   | { kind: 'delivered'; way: Way; at: Date; possiblyRepeated: boolean }
   | { kind: 'retry'; nextAt: Date; uncertain: boolean; reason: string }
-  | { kind: 'parked'; at: Date; reason: string }
+  | { kind: 'parked'; at: Date; uncertain: boolean; reason: string }
 
 /** Settles an attempt, only if its lease is still held. Tells whether it was. */
 export async function settleConfirmation(
@@ -101,7 +101,13 @@ export async function settleConfirmation(
               reason: outcome.reason,
               lease: null,
             }
-          : { state: 'parked', settled_at: outcome.at.getTime(), reason: outcome.reason, lease: null },
+          : {
+              state: 'parked',
+              settled_at: outcome.at.getTime(),
+              uncertain: outcome.uncertain ? 1 : 0,
+              reason: outcome.reason,
+              lease: null,
+            },
     )
     .where('attachment_id', '=', attachmentId)
     .where('state', '=', 'pending')
@@ -149,17 +155,14 @@ export async function listOutbox(
   }))
 }
 
-/**
- * Makes parked confirmations due again, from the first step of the timetable. The answer to their last attempt may have been
- * lost, so they are looked for first. Returns how many.
- */
+/** Makes parked confirmations due again, from the first step of the timetable. Returns how many. */
 export async function retryConfirmations(
   db: Kysely<Schema>,
   { attachmentId, at, audit: entry }: { attachmentId: string | null; at: Date; audit: AuditEntry },
 ): Promise<number> {
   let rows = db
     .updateTable('confirmations')
-    .set({ state: 'pending', attempts: 0, next_at: at.getTime(), settled_at: null, lease: null, uncertain: 1 })
+    .set({ state: 'pending', attempts: 0, next_at: at.getTime(), settled_at: null, lease: null })
     .where('state', '=', 'parked')
   if (attachmentId !== null) rows = rows.where('attachment_id', '=', attachmentId)
   const { numUpdatedRows } = await rows.executeTakeFirst()
