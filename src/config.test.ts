@@ -35,7 +35,7 @@ describe('without any setting', () => {
       dataDir: resolve('data'),
       masterKeyFile: resolve('data/keys/master.key'),
       migrate: 'auto',
-      push: { auth: 'keys', maxUploads: 256 },
+      push: { auth: 'keys', maxUploads: 256, corsOrigins: [] },
       policy: {
         maxFileBytes: 10_485_760,
         allowedTypes: ['image/jpeg', 'image/png', 'image/gif', 'application/pdf', 'text/plain'],
@@ -217,8 +217,8 @@ describe('an unknown setting', () => {
     'CLAMD',
     'DATABASE_URL',
     'STORAGE_URL',
-    'PUSH_SIGNING_SECRETS',
-    'PUSH_SIGNING_SECRETS_FILE',
+
+    'ALERT_WEBHOOK_SECRET_FILE',
     'GATEWAY_DEPLOYMENTS',
   ])('%s, which a later version has, is refused in these words', (name) => {
     expect(problemsOf({ [name]: 'x' })).toEqual([`CLIPGATE_${name} is not available in this version yet. Remove it.`])

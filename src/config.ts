@@ -75,6 +75,14 @@ const apiKeys = list.transform((items, context): ApiKey[] => {
   return keys
 })
 
+const signingSecrets = list.refine((secrets) => secrets.every((secret) => /^[\x21-\x2b\x2d-\x7e]{20,}$/.test(secret)), {
+  error: 'secrets of at least 20 visible characters, separated by commas',
+})
+
+const origins = list.refine((urls) => urls.every((url) => URL.canParse(url) && new URL(url).origin === url), {
+  error: 'origins such as https://chat.example.com, separated by commas',
+})
+
 /** Every setting: what it must be, and what it is when it is not set. The contract's table says what each means. */
 const settings = {
   HOST: z.string().default('127.0.0.1'),
@@ -83,6 +91,8 @@ const settings = {
   DATA_DIR: z.string().default('./data'),
   MASTER_KEY_FILE: z.string().optional(),
   API_KEYS: apiKeys.default([]),
+  PUSH_SIGNING_SECRETS: signingSecrets.default([]),
+  CORS_ORIGINS: origins.default([]),
   PUSH_AUTH: oneOf('none').optional(),
   ALLOWED_TYPES: mimeTypes.default(['image/jpeg', 'image/png', 'image/gif', 'application/pdf', 'text/plain']),
   MAX_FILE_BYTES: wholeNumber(1, 2 ** 40).default(10 * 1024 * 1024),
@@ -123,11 +133,11 @@ const settings = {
 type SettingName = keyof typeof settings
 type Values = { [Name in SettingName]: z.output<(typeof settings)[Name]> }
 
-const secretSettings: SettingName[] = ['API_KEYS', 'GENESYS_CLIENT_SECRET']
+const secretSettings: SettingName[] = ['API_KEYS', 'PUSH_SIGNING_SECRETS', 'GENESYS_CLIENT_SECRET']
 
 /** Settings of the contract that this version does not have: setting one is an error, since silence would deceive. */
 const notYet = (
-  'FILES_URL DATABASE_URL STORAGE_URL PUSH_SIGNING_SECRETS CORS_ORIGINS RATE_LIMIT QUOTA_BYTES_PER_CONVERSATION_DAY ' +
+  'FILES_URL DATABASE_URL STORAGE_URL RATE_LIMIT QUOTA_BYTES_PER_CONVERSATION_DAY ' +
   'QUOTA_FILES_PER_CONVERSATION_DAY TRUSTED_PROXIES CLAMD ICAP_URL SCAN_COMMAND SCAN_HTTP_URL ' +
   'DOWNLOAD_HOSTS UPLOAD_HOSTS GATEWAY_DEPLOYMENTS PULL_QUEUES ALERT_WEBHOOK ALERT_WEBHOOK_SECRET ' +
   'FRAME_ANCESTORS'
@@ -139,7 +149,7 @@ export interface Config {
   dataDir: string
   masterKeyFile: string
   migrate: 'auto' | 'off'
-  push: { auth: 'keys' | 'none'; maxUploads: number }
+  push: { auth: 'keys' | 'none'; maxUploads: number; corsOrigins: string[] }
   policy: { maxFileBytes: number; allowedTypes: string[] }
   scan: 'required' | 'off'
   /** Null: without credentials nothing is confirmed. */
@@ -152,6 +162,7 @@ export interface Config {
 /** Kept apart from the settings that a log line or a page may show. Serialises to nothing. */
 export interface Secrets {
   apiKeys: ApiKey[]
+  pushSigningSecrets: string[]
   genesysClientSecret: string | null
 }
 
@@ -181,9 +192,10 @@ export function readConfig(env: Record<string, string | undefined>): { config: C
  */
 export function requireServable(config: Config, secrets: Secrets): void {
   const problems: string[] = []
-  if (config.push.auth === 'keys' && !secrets.apiKeys.some((key) => key.scopes.includes('push')))
+  if (!isPushOpen(config, secrets))
     problems.push(
-      `No door is configured. Set ${prefix}API_KEYS to a key with the scope push, or ${prefix}PUSH_AUTH=none on a loopback host.`,
+      `No door is configured. Set ${prefix}API_KEYS to a key with the scope push, ${prefix}PUSH_SIGNING_SECRETS, or ` +
+        `${prefix}PUSH_AUTH=none on a loopback host.`,
     )
   if (config.scan === 'required')
     problems.push(
@@ -192,6 +204,12 @@ export function requireServable(config: Config, secrets: Secrets): void {
         `files unscanned with ${prefix}SCAN=off, which is shown on each record and in /health/ready.`,
     )
   if (problems.length > 0) throw new ConfigError(problems)
+}
+
+/** Whether anybody could push: without, the push door is not there. */
+export function isPushOpen(config: Config, { apiKeys, pushSigningSecrets }: Secrets): boolean {
+  const hasKey = apiKeys.some((key) => key.scopes.includes('push'))
+  return config.push.auth === 'none' || hasKey || pushSigningSecrets.length > 0
 }
 
 export function isLoopback(host: string): boolean {
@@ -273,7 +291,7 @@ function toConfig(values: Values): Config {
     dataDir,
     masterKeyFile: values.MASTER_KEY_FILE ? resolve(values.MASTER_KEY_FILE) : join(dataDir, 'keys', 'master.key'),
     migrate: values.MIGRATE,
-    push: { auth: values.PUSH_AUTH ?? 'keys', maxUploads: values.MAX_UPLOADS },
+    push: { auth: values.PUSH_AUTH ?? 'keys', maxUploads: values.MAX_UPLOADS, corsOrigins: values.CORS_ORIGINS },
     policy: { maxFileBytes: values.MAX_FILE_BYTES, allowedTypes: values.ALLOWED_TYPES },
     scan: values.SCAN,
     genesys:
@@ -297,7 +315,11 @@ function deepFrozen<T extends object>(value: T): T {
 }
 
 function toSecrets(values: Values): Secrets {
-  const secrets = { apiKeys: values.API_KEYS, genesysClientSecret: values.GENESYS_CLIENT_SECRET ?? null }
+  const secrets = {
+    apiKeys: values.API_KEYS,
+    pushSigningSecrets: values.PUSH_SIGNING_SECRETS,
+    genesysClientSecret: values.GENESYS_CLIENT_SECRET ?? null,
+  }
   const hidden = { value: () => '[secrets]' }
   return Object.defineProperties(secrets, { toJSON: hidden, [inspect.custom]: hidden })
 }

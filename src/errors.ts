@@ -60,6 +60,9 @@ export class Conflict extends Error {
 /** It was here and is erased or recalled. */
 export class Gone extends Error {}
 
+/** Too large to be believed: nothing is recorded of it. */
+export class TooLarge extends Error {}
+
 /** The sender stalls. */
 export class TooSlow extends Error {}
 

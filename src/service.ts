@@ -1,18 +1,21 @@
-import { mkdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import manifest from '../package.json' with { type: 'json' }
 import { apiKeyCredentials } from './access/credentials.ts'
+import { createSenders } from './access/senders.ts'
+import { createTickets } from './access/tickets.ts'
 import { type Clock, systemClock } from './clock.ts'
-import { type Config, requireServable, type Secrets } from './config.ts'
+import { type Config, isPushOpen, requireServable, type Secrets } from './config.ts'
 import type { BodyTimes } from './doors/push/body.ts'
+import { makeFolder } from './durable.ts'
 import { ConfigError } from './errors.ts'
 import { createGenesysClient, type GenesysClient } from './genesys/client.ts'
 import { attachmentRoutes } from './http/attachments.ts'
 import { operationRoutes } from './http/operations.ts'
 import { pushRoutes } from './http/push.ts'
 import { createServer } from './http/server.ts'
+import { ticketRoutes } from './http/tickets.ts'
 import { createAdmission } from './intake/admission.ts'
 import type { Arrival } from './intake/arrival.ts'
 import type { Inspection } from './intake/inspect/inspect.ts'
@@ -92,7 +95,7 @@ async function compose(
   const { textsDir, language } = config.confirm
   const texts = loadTexts({ language, ...(textsDir && { dir: textsDir }) })
 
-  await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
+  await makeFolder(config.dataDir)
   const lock = await lockFolder(paths.lock)
   open.push(() => lock.release())
   const records = await openRecords(config, clock)
@@ -132,7 +135,9 @@ async function compose(
     sweep({ retentionDays: config.retentionDays, ...(signal && { signal }) }, { records, storage, clock, events })
 
   const credentials = apiKeyCredentials(secrets.apiKeys, config.push.auth === 'none')
-  const pushIsOpen = config.push.auth === 'none' || secrets.apiKeys.some((key) => key.scopes.includes('push'))
+  const tickets = createTickets({ records, keys, clock })
+  const senders = createSenders({ credentials, tickets, signingSecrets: secrets.pushSigningSecrets, records, clock })
+  const times = overrides.times ?? uploadTimes
   // Anybody may ask, so an answer serves for a while: asking must not wear out the disk or our share of the platform.
   const probes: Probe[] = [
     { name: 'records', needed: true, freshMs: 1000, ask: async () => void (await records.check()) },
@@ -148,7 +153,12 @@ async function compose(
   ]
   const ready = readiness(probes, clock)
   const app = await createServer({ version: manifest.version, publicUrl: config.http.publicUrl, events }, [
-    ...(pushIsOpen ? [pushRoutes({ credentials, intake: take, times: overrides.times ?? uploadTimes })] : []),
+    ...(isPushOpen(config, secrets)
+      ? [
+          pushRoutes({ senders, intake: take, times, corsOrigins: config.push.corsOrigins }),
+          ticketRoutes({ credentials, tickets }),
+        ]
+      : []),
     attachmentRoutes({ credentials, records, keys, storage, clock, events }),
     operationRoutes({ credentials, ready, metrics, policy: config.policy, scan, docs: config.http.docs }),
   ])
@@ -219,7 +229,7 @@ export async function openRecords(config: Config, clock: Clock): Promise<Records
 /** Returns the names of the steps that were made. */
 export async function migrateRecords(config: Config, clock: Clock, apply: boolean): Promise<string[]> {
   const { database } = dataPaths(config.dataDir)
-  await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
+  await makeFolder(config.dataDir)
   await createDatabaseFile(database)
   return migrate(database, migrations, clock.now(), apply)
 }
@@ -236,7 +246,7 @@ export async function openKeys(path: string, records: Records, clock: Clock): Pr
       throw new ConfigError([
         `The key file ${path} is missing, and stored files are sealed with ${named.join(', ')}. Put back the file that holds it.`,
       ])
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    await makeFolder(dirname(path))
     found = await createKeyFile(path)
   }
   const ring = keyRing(found)

@@ -8,6 +8,7 @@ import {
   NotFound,
   OutcomeUnknown,
   type RefusalCode,
+  TooLarge,
   TooSlow,
   Unauthorized,
   Unavailable,
@@ -47,6 +48,8 @@ export function problemOf(error: unknown): Problem {
       ...(error.code === 'in_progress' && { retryAfterSeconds: 1 }),
     }
   if (error instanceof Gone) return { status: 410, code: 'gone', title: 'Gone.', detail: error.message }
+  if (error instanceof TooLarge)
+    return { status: 413, code: 'too_large', title: 'The file is too large.', detail: error.message }
   if (error instanceof MissingFile)
     return {
       status: 422,

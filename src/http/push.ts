@@ -1,26 +1,43 @@
+import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import type { Credentials } from '../access/credentials.ts'
-import type { BodyTimes } from '../doors/push/body.ts'
+import type { Sender, Senders } from '../access/senders.ts'
+import { type BodyTimes, bodyOf } from '../doors/push/body.ts'
 import { push } from '../doors/push/push.ts'
 import type { Intake } from '../intake/intake.ts'
 import { answerProblem } from './answer.ts'
-import { letIn } from './letIn.ts'
+import { createCors } from './cors.ts'
 import { problemOfRefusal } from './problem.ts'
 import type { Routes } from './server.ts'
 import { problemShape, pushAnswer, pushQuery } from './shapes.ts'
 
+export interface PushRouteParts {
+  senders: Senders
+  intake: Intake
+  times: BodyTimes
+  /** Origins whose pages may send with a ticket. */
+  corsOrigins: string[]
+}
+
+const url = '/webhook/file-upload'
+
 /** POST /webhook/file-upload */
-export function pushRoutes(parts: { credentials: Credentials; intake: Intake; times: BodyTimes }): Routes {
+export function pushRoutes({ senders, intake, times, corsOrigins }: PushRouteParts): Routes {
   return (app) => {
+    const identified = new WeakMap<FastifyRequest, Sender>()
+    if (corsOrigins.length > 0) {
+      const cors = createCors(corsOrigins, 'POST')
+      app.addHook('onRequest', async (request, reply) => cors.allow(request, reply))
+      app.route({ method: 'OPTIONS', url, schema: { hide: true }, handler: cors.preflight })
+    }
     app.route({
       method: 'POST',
-      url: '/webhook/file-upload',
+      url,
       schema: {
         summary: 'Takes one file in',
         description:
           'multipart/form-data with one file part named `file`. The answer comes after the file is judged and, when it is accepted, stored. The same delivery twice (Idempotency-Key, or the same message and content) is answered as the first time.',
         tags: ['push'],
-        security: [{ apiKey: [] }],
+        security: [{ apiKey: [] }, { signature: [] }, { ticket: [] }],
         consumes: ['multipart/form-data'],
         querystring: pushQuery,
         headers: z.object({ 'idempotency-key': z.string().optional() }),
@@ -32,9 +49,13 @@ export function pushRoutes(parts: { credentials: Credentials; intake: Intake; ti
           ),
         },
       },
-      onRequest: letIn(parts.credentials, 'push'),
+      onRequest: async (request) => {
+        const { method = '', url = '', headers } = request.raw
+        const sender = await senders.identify({ method, url, headers })
+        request.who = sender.who
+        identified.set(request, sender)
+      },
       handler: async (request, reply) => {
-        if (request.waitsForContinue) reply.raw.writeContinue()
         const { conversation_id: conversationId, message_id: messageId, language } = request.query
         const { attachment, repeated } = await push(
           {
@@ -43,10 +64,14 @@ export function pushRoutes(parts: { credentials: Credentials; intake: Intake; ti
             language,
             idempotencyKey: request.headers['idempotency-key'],
             contentType: request.headers['content-type'],
+            requestId: request.id,
           },
-          request.raw,
-          { who: request.who ?? 'anyone', requestId: request.id },
-          parts,
+          identified.get(request)!,
+          () => {
+            if (request.waitsForContinue) reply.raw.writeContinue()
+            return bodyOf(request.raw, times)
+          },
+          intake,
         )
         if (repeated) reply.header('idempotent-replayed', 'true')
         if (attachment.code !== null)

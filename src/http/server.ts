@@ -118,7 +118,19 @@ export async function createServer(options: { version: string; publicUrl: string
           'Takes in, checks, keeps and confirms the files that customers send in Genesys Cloud Web Messaging.',
       },
       servers: [{ url: options.publicUrl }],
-      components: { securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } } },
+      components: {
+        securitySchemes: {
+          apiKey: { type: 'http', scheme: 'bearer' },
+          ticket: { type: 'apiKey', in: 'header', name: 'Authorization', description: '`Ticket <ticket>`' },
+          signature: {
+            type: 'apiKey',
+            in: 'header',
+            name: 'X-Clipgate-Signature',
+            description:
+              '`t=<unix seconds>,v1=<hex HMAC-SHA256(secret, t + "." + METHOD + " " + path-with-query + "\\n" + raw body)>`, within 300 s, each once.',
+          },
+        },
+      },
     },
     transform: jsonSchemaTransform,
   })

@@ -63,6 +63,20 @@ export const pushQuery = z.object({
   language: z.string().max(35).nullable().default(null).describe('BCP 47; of the sentence that the customer gets.'),
 })
 
+export const ticketRequest = z.strictObject({
+  conversationId: z.string().regex(/^[A-Za-z0-9_-]{1,100}$/, 'may have letters, digits, - and _ only'),
+  messageId: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,100}$/, 'may have letters, digits, - and _ only')
+    .nullable()
+    .default(null),
+  maxFiles: z.number().int().min(1).max(100).default(1).describe('How many files it is good for.'),
+  expiresInSeconds: z.number().int().min(1).max(86_400).default(600),
+  language: z.string().max(35).nullable().default(null).describe('BCP 47; of the sentence that the customer gets.'),
+})
+
+export const ticketAnswer = z.object({ ticket: z.string(), expiresAt: z.iso.datetime() })
+
 export const pushAnswer = z.object({
   status: z.enum(['success', 'quarantined']),
   message: z.string(),

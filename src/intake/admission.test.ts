@@ -86,7 +86,7 @@ describe('a delivery that is running', () => {
         { scope: 'key:shop","order', key: '1' },
         null,
         null,
-      ].map(enter),
+      ].map((delivery) => enter(delivery)),
     )
     expect(entered).toHaveLength(6)
   })

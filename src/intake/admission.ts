@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises'
 import { Conflict, Unavailable } from '../errors.ts'
+import { createPlaces } from './places.ts'
 
 export interface AdmissionLimits {
   /** Files at once; as many again may wait, up to `waitMs`. */
@@ -12,14 +13,17 @@ export interface AdmissionLimits {
 /** Room that is left alone for the database and the system, in bytes. */
 const reserveBytes = 64 * 1024 * 1024
 
+/** Of all places, how many more there are for senders whose signature holds, or not, at the end of their body. */
+const unprovenShare = 1 / 16
+
 /** Who may begin: files at once, room on the disk, and no delivery twice at the same time. */
 export interface Admission {
   /**
    * Resolves when a file may come in; its bytes are unread until then. The returned function gives the place back.
    * Throws `Unavailable` when no place comes free in time or the disk has no room, `Conflict` when a delivery of this
-   * name is running.
+   * name is running. Senders who are not `proven` yet have a small pool of their own.
    */
-  enter(delivery: { scope: string; key: string } | null): Promise<() => void>
+  enter(delivery: { scope: string; key: string } | null, proven?: boolean): Promise<() => void>
   /** Throws `Unavailable` when the disk has no room for another file. */
   check(): Promise<void>
   running(): number
@@ -27,34 +31,9 @@ export interface Admission {
 
 export function createAdmission(limits: AdmissionLimits, spoolDir: string): Admission {
   const deliveries = new Set<string>()
-  const waiting: (() => void)[] = []
-  let running = 0
-
-  async function place(): Promise<void> {
-    if (running < limits.maxUploads) {
-      running++
-      return
-    }
-    if (waiting.length >= limits.maxUploads) throw new Unavailable('too many uploads at once', { retryAfterSeconds: 2 })
-    await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        waiting.splice(waiting.indexOf(given), 1)
-        reject(new Unavailable('too many uploads at once', { retryAfterSeconds: 2 }))
-      }, limits.waitMs)
-      const given = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-      waiting.push(given)
-    })
-  }
-
-  /** The place goes straight to the next that waits. */
-  function leave(): void {
-    const next = waiting.shift()
-    if (next) next()
-    else running--
-  }
+  const known = createPlaces(limits.maxUploads, limits.waitMs)
+  const unproven = createPlaces(Math.max(1, Math.floor(limits.maxUploads * unprovenShare)), limits.waitMs)
+  const running = () => known.taken() + unproven.taken()
 
   async function roomOnDisk(files: number): Promise<void> {
     const { bavail, bsize } = await statfs(spoolDir).catch((cause) => {
@@ -65,28 +44,29 @@ export function createAdmission(limits: AdmissionLimits, spoolDir: string): Admi
   }
 
   return {
-    async enter(delivery) {
-      const name = delivery && JSON.stringify([delivery.scope, delivery.key])
+    async enter(delivery, proven = true) {
+      // Who has proved nothing yet must not keep others from a delivery by naming it.
+      const name = delivery && proven && JSON.stringify([delivery.scope, delivery.key])
       if (name && deliveries.has(name)) throw new Conflict('in_progress', 'This delivery is still running.')
       if (name) deliveries.add(name)
       try {
-        await place()
+        const leave = await (proven ? known : unproven).take()
         try {
-          await roomOnDisk(running)
+          await roomOnDisk(running())
         } catch (error) {
           leave()
           throw error
+        }
+        return () => {
+          leave()
+          if (name) deliveries.delete(name)
         }
       } catch (error) {
         if (name) deliveries.delete(name)
         throw error
       }
-      return () => {
-        leave()
-        if (name) deliveries.delete(name)
-      }
     },
-    check: () => roomOnDisk(running + 1),
-    running: () => running,
+    check: () => roomOnDisk(running() + 1),
+    running,
   }
 }

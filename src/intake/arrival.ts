@@ -1,4 +1,5 @@
 import type { Door } from '../attachment.ts'
+import type { Spend } from '../records/questions/tickets.ts'
 
 /** A file as it came through a door, not yet believed. */
 export interface Arrival {
@@ -13,6 +14,15 @@ export interface Arrival {
   declaredType: string
   /** What the sender calls this delivery, so that the same one twice is one. Null: it did not say. */
   delivery: { scope: string; key: string } | null
-  /** The file's bytes. Reading them fails when the sender's request does. */
+  /** What the sender's credentials lose when the record commits. */
+  spend: Spend | null
+  /** Whether what the sender is becomes known only at the end of its bytes: until then it has a small pool of its own. */
+  unproven: boolean
+  /**
+   * Resolves when nothing of the sender is left to be proved. Called before anything is recorded of a file whose bytes
+   * were not read to their end; throws as reading them would.
+   */
+  proved(): Promise<void>
+  /** The file's bytes. Reading them fails when the sender's request does, and when what it claims does not hold. */
   bytes: AsyncIterable<Uint8Array>
 }

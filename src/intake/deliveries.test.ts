@@ -3,21 +3,17 @@ import { settlement } from '../../tests/fixtures/settlements.ts'
 import { newAttachmentId } from '../attachment.ts'
 import { Conflict, Gone } from '../errors.ts'
 import { messageScope } from '../records/questions/settle.ts'
-import type { Arrival } from './arrival.ts'
-import { deliveryOf, sameAnswer } from './deliveries.ts'
+import { deliveryOf, type Named, sameAnswer } from './deliveries.ts'
 import type { Spooled } from './spool/spool.ts'
 
 async function* none(): AsyncGenerator<Buffer> {}
 
-const arrival: Arrival = {
-  door: 'push',
+const arrival: Named = {
   conversationId: 'c1',
   messageId: 'm1',
-  language: null,
   filename: 'photo.jpg',
   declaredType: 'image/jpeg',
   delivery: null,
-  bytes: none(),
 }
 
 const whole = (sha256: string): Spooled => ({

@@ -5,11 +5,14 @@ import { type Delivery, type EarlierDelivery, messageScope } from '../records/qu
 import type { Arrival } from './arrival.ts'
 import type { Spooled } from './spool/spool.ts'
 
+/** What tells one delivery from another, beside its content. */
+export type Named = Pick<Arrival, 'conversationId' | 'messageId' | 'filename' | 'declaredType' | 'delivery'>
+
 /**
  * How this arrival will be known again. The sender's own key, or else the message that it came with and what it holds;
  * with neither it is new. Of a file that was cut off at the limit we know no digest: name, type and code stand for it.
  */
-export function deliveryOf(arrival: Arrival, file: Spooled): Delivery | null {
+export function deliveryOf(arrival: Named, file: Spooled): Delivery | null {
   const { conversationId, messageId, filename, declaredType } = arrival
   const content = file.tooLarge ? 'too_large' : file.sha256
   const fingerprint = digestOf([conversationId, messageId, filename, declaredType, content])

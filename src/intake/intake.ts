@@ -1,6 +1,6 @@
 import { type Attachment, newAttachmentId, type Verdict } from '../attachment.ts'
 import type { Clock } from '../clock.ts'
-import { OutcomeUnknown, Refused } from '../errors.ts'
+import { OutcomeUnknown, Refused, Unauthorized } from '../errors.ts'
 import type { Records } from '../records/records.ts'
 import { type Scanner, scanWithAll } from '../scan/scanner.ts'
 import type { KeyRing } from '../seal/keys.ts'
@@ -48,14 +48,16 @@ export type Intake = (arrival: Arrival, caller: Caller) => Promise<Outcome>
  * nothing was said: `Unavailable` (send it again), `Conflict`, `Gone`, or what reading the arrival threw.
  */
 export async function intake(arrival: Arrival, caller: Caller, parts: IntakeParts): Promise<Outcome> {
-  const leave = await parts.admission.enter(arrival.delivery)
+  const leave = await parts.admission.enter(arrival.delivery, !arrival.unproven)
   try {
     const id = newAttachmentId()
     const options = { id, dataKey: parts.keys.newDataKey(), maxBytes: parts.policy.maxFileBytes }
     const file = await parts.spool.spool(arrival.bytes, options)
     try {
+      if (file.tooLarge) await arrival.proved()
       const delivery = deliveryOf(arrival, file)
       const earlier = delivery && (await parts.records.earlierDelivery(delivery))
+      if (earlier && arrival.spend && !(await parts.records.spend(arrival.spend))) throw new Unauthorized(usedUp)
       if (delivery && earlier) return { attachment: sameAnswer(delivery, earlier), repeated: true }
       const judgement = await judge(arrival, file, parts)
       if (judgement.accepted && !file.tooLarge) await parts.storage.adopt(id, file)
@@ -67,6 +69,9 @@ export async function intake(arrival: Arrival, caller: Caller, parts: IntakePart
     leave()
   }
 }
+
+/** Two deliveries at once may use the same credentials: the commit decides. */
+const usedUp = 'These credentials are used up.'
 
 type Judgement = { accepted: true; verdicts: Verdict[] } | { accepted: false; refusal: Refused }
 
@@ -120,10 +125,12 @@ async function settle(
       key: kept ? keys.wrap(file.dataKey, id) : null,
       confirmation: owed,
       delivery,
+      spend: arrival.spend,
       audit: { at: now, who, what: 'take', object: id, outcome: refusal?.code ?? 'accepted', requestId, detail: null },
     })
+    if (settled.kind !== 'settled' && kept) await storage.remove(id)
+    if (settled.kind === 'spent') throw new Unauthorized(usedUp)
     if (settled.kind === 'already' && delivery) {
-      if (kept) await storage.remove(id)
       return { attachment: sameAnswer(delivery, settled.earlier), repeated: true }
     }
   } catch (error) {

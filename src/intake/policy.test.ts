@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest'
 import { naughtyNames } from '../../tests/fixtures/names.ts'
 import { newAttachmentId } from '../attachment.ts'
 import { Refused } from '../errors.ts'
-import type { Arrival } from './arrival.ts'
 import { checkPolicy, type Policy } from './policy.ts'
 import type { Spooled } from './spool/spool.ts'
 import { canonicalType } from './types.ts'
@@ -14,19 +13,6 @@ const policy: Policy = {
 }
 
 async function* none(): AsyncGenerator<Buffer> {}
-
-function arrival(filename: string, declaredType: string): Arrival {
-  return {
-    door: 'push',
-    conversationId: null,
-    messageId: null,
-    language: null,
-    filename,
-    declaredType: canonicalType(declaredType),
-    delivery: null,
-    bytes: none(),
-  }
-}
 
 function spooled(type: string | null, size = 100): Spooled {
   return {
@@ -55,7 +41,11 @@ const cut: Spooled = {
 /** Null: it keeps to the policy. */
 function refusal(filename: string, declaredType: string, file: Spooled | string | null, of = policy): Refused | null {
   try {
-    checkPolicy(of, arrival(filename, declaredType), typeof file === 'object' && file !== null ? file : spooled(file))
+    checkPolicy(
+      of,
+      { filename, declaredType: canonicalType(declaredType) },
+      typeof file === 'object' && file !== null ? file : spooled(file),
+    )
     return null
   } catch (error) {
     if (error instanceof Refused) return error

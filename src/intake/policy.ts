@@ -11,11 +11,14 @@ export interface Policy {
   allowedTypes: string[]
 }
 
+/** What the sender says that the file is. */
+type Claims = Pick<Arrival, 'filename' | 'declaredType'>
+
 /**
  * Does this file keep to the policy, and do its name, its declared type and its content say the same?
  * Throws `Refused`.
  */
-export function checkPolicy(policy: Policy, arrival: Arrival, file: Spooled): void {
+export function checkPolicy(policy: Policy, arrival: Claims, file: Spooled): void {
   if (file.tooLarge)
     throw new Refused('too_large', `File size exceeds maximum allowed size of ${policy.maxFileBytes} bytes.`)
   if (file.size === 0) throw new Refused('empty', 'The file has no bytes.')
@@ -33,7 +36,7 @@ export function checkPolicy(policy: Policy, arrival: Arrival, file: Spooled): vo
 }
 
 /** The platform asks for an ending too (FACTS 4), so a name without one says nothing that could agree. */
-function checkName({ filename, declaredType }: Arrival): void {
+function checkName({ filename, declaredType }: Claims): void {
   const allowed = endingsOf(declaredType)
   const { last, inner } = endingsIn(filename)
   const strange = last.find((ending) => !allowed.has(ending))

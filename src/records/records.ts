@@ -7,7 +7,7 @@ import {
   receivedBefore,
   storedAmong,
 } from './questions/attachments.ts'
-import { audit, listAudit } from './questions/audit.ts'
+import { audit, auditHas, auditHeads, findAudit, listAudit, verifyAudit } from './questions/audit.ts'
 import { bytesRemoved, erase, erasedButStored } from './questions/erase.ts'
 import { dataKey, masterKeyIds, masterKeys, nameMasterKey } from './questions/keys.ts'
 import {
@@ -21,6 +21,7 @@ import {
   settleConfirmation,
 } from './questions/outbox.ts'
 import { earlierDelivery, forgetDeliveries, settle } from './questions/settle.ts'
+import { forgetSpent, keepTicket, signatureUsed, spend, ticket } from './questions/tickets.ts'
 import type { Schema } from './schema.ts'
 
 /** Questions that only read. */
@@ -40,10 +41,19 @@ export const reads = {
   outboxState,
   deliveredByWay,
   listAudit,
+  findAudit,
+  verifyAudit,
+  auditHeads,
+  auditHas,
+  ticket,
+  signatureUsed,
 }
 
 /** Changes: each is one value, and one transaction. */
 export const changes = {
+  keepTicket,
+  spend,
+  forgetSpent,
   settle,
   forgetDeliveries,
   erase,

@@ -1,5 +1,3 @@
-import type { Generated } from 'kysely'
-
 /** The tables, as the migrations make them. Times are milliseconds since 1970, UTC. */
 export interface Schema {
   attachments: AttachmentRow
@@ -8,7 +6,20 @@ export interface Schema {
   master_keys: { id: string; first_used_at: number }
   deliveries: DeliveryRow
   confirmations: ConfirmationRow
-  audit: AuditRow & { seq: Generated<number> }
+  tickets: {
+    digest: string
+    conversation_id: string
+    message_id: string | null
+    language: string | null
+    files_left: number
+    issued_by: string
+    issued_at: number
+    expires_at: number
+  }
+  used_signatures: { digest: string; until: number }
+  /** Who writes a chain of audit rows. */
+  audit_nodes: { node: string }
+  audit: AuditRow
 }
 
 export interface AttachmentRow {
@@ -58,6 +69,9 @@ export interface ConfirmationRow {
 }
 
 export interface AuditRow {
+  node: string
+  /** Its place in the chain of its node: from 1, without gaps. */
+  seq: number
   at: number
   who: string
   what: string
@@ -65,4 +79,7 @@ export interface AuditRow {
   outcome: string
   request_id: string | null
   detail: string | null
+  /** The digest of the row before; of the first, 64 zeros. */
+  previous: string
+  digest: string
 }

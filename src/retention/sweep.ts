@@ -82,6 +82,7 @@ export async function sweep({ retentionDays, signal }: SweepOptions, parts: Eras
   }
   orphans += await removeUnclaimed(old)
 
+  await records.forgetSpent(now)
   await records.forgetDeliveries({ before: new Date(now.getTime() - deliveryKeptDays * dayMs) })
   events.swept({ orphans, expired })
   if (failures.length > 0) throw new Unavailable(`the sweep left ${failures.length} undone`, { cause: failures[0] })

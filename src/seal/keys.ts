@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes } from 'node:crypto'
 import { open, readFile, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { syncFolder } from '../durable.ts'
@@ -18,6 +18,11 @@ export interface KeyRing {
   readonly currentId: string
   readonly ids: string[]
   newDataKey(): Buffer
+  /**
+   * Digests of a secret that is not to be kept, in hex: one under each master key, the current one's first. Who has the
+   * records without the keys cannot try guesses against them.
+   */
+  digests(secret: string): string[]
   wrap(dataKey: Uint8Array, attachmentId: string): WrappedKey
   /** Throws `Damaged` if it was wrapped for another attachment or changed, `Unavailable` if its master key is not here. */
   unwrap(key: WrappedKey, attachmentId: string): Buffer
@@ -37,6 +42,10 @@ export function keyRing(masterKeys: Buffer[]): KeyRing {
     currentId,
     ids: [...byId.keys()],
     newDataKey: () => randomBytes(dataKeyBytes),
+    digests: (secret) =>
+      [...byId.values()]
+        .reverse()
+        .map((key) => createHmac('sha256', key).update('clipgate secret').update(secret).digest('hex')),
     wrap(dataKey, attachmentId) {
       const nonce = randomBytes(nonceBytes)
       const cipher = createCipheriv('aes-256-gcm', current, nonce, { authTagLength: tagBytes })

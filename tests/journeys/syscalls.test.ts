@@ -54,7 +54,7 @@ function completed(lines: string[]): string[] {
     const [, thread, rest] = /^(\d+)\s+(.*)$/.exec(line) ?? []
     if (thread === undefined || rest === undefined) return []
     if (rest.endsWith('<unfinished ...>')) {
-      unfinished.set(thread, rest.slice(0, -'<unfinished ...>'.length))
+      unfinished.set(thread, rest.slice(0, -'<unfinished ...>'.length).trimEnd())
       return []
     }
     const resumed = /^<\.\.\. \w+ resumed>(.*)$/.exec(rest)

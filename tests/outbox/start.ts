@@ -60,6 +60,7 @@ export async function start(options: Options = {}) {
       key: null,
       confirmation: { language },
       delivery: null,
+      spend: null,
       audit: { at: clock.now(), who: 'test', what: 'take', object: null, outcome: '', requestId: null, detail: null },
     })
     return attachment.id

@@ -1,10 +1,10 @@
-import type { IncomingMessage } from 'node:http'
-import { BadRequest } from '../../errors.ts'
+import type { Sender } from '../../access/senders.ts'
+import { BadRequest, Forbidden } from '../../errors.ts'
 import type { Arrival } from '../../intake/arrival.ts'
-import type { Caller, Intake, Outcome } from '../../intake/intake.ts'
+import type { Intake, Outcome } from '../../intake/intake.ts'
 import { canonicalType, typeOfName } from '../../intake/types.ts'
-import { type BodyTimes, bodyOf } from './body.ts'
 import { boundaryOf, fileOf } from './multipart.ts'
+import { readToItsEnd, signedBody } from './signedBody.ts'
 
 /** What a push says beside its body. The ids are as the sender gave them; null when it gave none. */
 export interface PushRequest {
@@ -13,37 +13,63 @@ export interface PushRequest {
   language: string | null
   idempotencyKey: string | undefined
   contentType: string | undefined
+  requestId: string
 }
 
 /**
- * The push door: one file in a multipart form. The sender has been judged already; its body has not been read.
- * Throws `BadRequest`, `MissingFile`, `TooSlow`, `SenderGone`, and what intake throws.
+ * The push door: one file in a multipart form. The sender has been identified; its body is opened once all that can be
+ * judged without it is judged.
+ * Throws `BadRequest`, `Forbidden`, `MissingFile`, `TooSlow`, `SenderGone`, `Unauthorized` and `TooLarge` (a signature that
+ * does not hold, or cannot be checked), and what intake throws.
  */
 export async function push(
-  { conversationId, messageId, language, idempotencyKey, contentType }: PushRequest,
-  request: IncomingMessage,
-  caller: Caller,
-  { intake, times }: { intake: Intake; times: BodyTimes },
+  asked: PushRequest,
+  sender: Sender,
+  openBody: () => AsyncGenerator<Buffer>,
+  intake: Intake,
 ): Promise<Outcome> {
-  const key = idempotencyKey === undefined ? null : parseIdempotencyKey(idempotencyKey)
-  const boundary = boundaryOf(contentType)
-  const body = bodyOf(request, times)
+  const key = asked.idempotencyKey === undefined ? null : parseIdempotencyKey(asked.idempotencyKey)
+  const about = withinTicket(asked, sender)
+  const boundary = boundaryOf(asked.contentType)
+  const raw = openBody()
+  const body = sender.signed ? signedBody(raw, sender.signed) : raw
   try {
     const { filename, declaredType, bytes } = await fileOf(body, boundary, 'file')
     const arrival: Arrival = {
+      ...about,
       door: 'push',
-      conversationId,
-      messageId,
-      language,
       filename,
       declaredType: declaredType ? canonicalType(declaredType).slice(0, 255) : typeOfName(filename),
-      delivery: key === null ? null : { scope: `key:${caller.who}`, key },
+      delivery: key === null ? null : { scope: `key:${sender.who}`, key },
+      spend: sender.spend,
+      unproven: sender.signed !== null,
+      proved: async () => {
+        if (sender.signed) await readToItsEnd(body)
+      },
       bytes,
     }
-    return await intake(arrival, caller)
+    return await intake(arrival, { who: sender.who, requestId: asked.requestId })
   } finally {
     // Lets go of a request that was not read to its end, so that the rest can be thrown away.
     await body.return(undefined)
+    await raw.return(undefined)
+  }
+}
+
+/** A ticket says which conversation, and may say which message: the request may say the same, and nothing else. */
+function withinTicket(
+  { conversationId, messageId, language }: PushRequest,
+  { ticket }: Sender,
+): Pick<Arrival, 'conversationId' | 'messageId' | 'language'> {
+  if (!ticket) return { conversationId, messageId, language }
+  if (conversationId !== null && conversationId !== ticket.conversationId)
+    throw new Forbidden('The ticket is for another conversation.')
+  if (messageId !== null && ticket.messageId !== null && messageId !== ticket.messageId)
+    throw new Forbidden('The ticket is for another message.')
+  return {
+    conversationId: ticket.conversationId,
+    messageId: ticket.messageId ?? messageId,
+    language: language ?? ticket.language,
   }
 }
 

@@ -1,54 +1,255 @@
-import type { Kysely } from 'kysely'
-import type { Schema } from '../schema.ts'
+import { createHash } from 'node:crypto'
+import { type Kysely, type Selectable, sql } from 'kysely'
+import type { AuditRow, Schema } from '../schema.ts'
 
-/** Who did what to which object, and how it ended. Rows are never changed. */
+/** All that the audit trail is about, and what each row says. The list is closed: what is not here is not audited. */
+export const auditKinds = {
+  take: 'a file was judged: accepted, or refused with its code',
+  list: 'attachments were listed, with these filters',
+  see: 'the record of one was read',
+  read: 'the bytes of one are being read',
+  erase: 'one was erased',
+  outbox_retry: 'parked confirmations were made due again',
+  outbox_drop: 'what was owed about one was given up',
+  request_refuse: 'somebody known asked for what they may not have, or cannot have as things stand',
+  credential_refuse: 'no, wrong, spent or expired credentials',
+  key_make: 'a master key was made',
+  key_use: 'a master key became the one that new files are sealed under',
+  key_export: 'the master keys were copied to a file',
+  service_start: 'the service starts, with these settings',
+  service_stop: 'the service has stopped taking in',
+} as const
+export type AuditKind = keyof typeof auditKinds
+
+/**
+ * Who did what to which object, and how it ended. Rows are never changed nor removed, so nothing that an erasure must
+ * reach may stand in them: no file's name, no digest of content, nothing that was searched for. And no secret.
+ */
 export interface AuditEntry {
   at: Date
-  /** An API key's name, `anyone` at an open door, `cli`, `sweep`; never a secret. */
+  /** An API key's name, `anyone` at an open door, `cli`, `sweep`; in brackets what is none of these. */
   who: string
-  what: 'take' | 'list' | 'see' | 'read' | 'erase' | 'outbox_retry' | 'outbox_drop'
-  /** An attachment's id, or null when it was about none. */
+  what: AuditKind
+  /** An attachment's id or a master key's; null when it was about none. */
   object: string | null
   outcome: string
   requestId: string | null
   detail: string | null
 }
 
+/** A row of the trail, in the chain of its node. */
+export interface AuditLink extends AuditEntry {
+  node: string
+  /** Its place in the chain: from 1, without gaps. */
+  seq: number
+  /** The digest of the row before; of the first, 64 zeros. */
+  previous: string
+  digest: string
+}
+
+/** The end of a chain, kept elsewhere, proves later that nothing before it was touched. */
+export type AuditHead = Pick<AuditLink, 'node' | 'seq' | 'digest'>
+
+const nothingBefore = '0'.repeat(64)
+
+/**
+ * The digest of a row, in lower-case hex: SHA-256 over the UTF-8 of this JSON array, as `JSON.stringify` writes it,
+ * without white space:
+ *
+ *     ["clipgate audit",1,node,seq,at,who,what,object,outcome,request_id,detail,previous]
+ *
+ * `seq` and `at` (milliseconds since 1970, UTC) are numbers, the others strings or null. 1 is the version of this form.
+ */
+export function digestOf(row: Omit<AuditRow, 'digest'>): string {
+  const { node, seq, at, who, what, object, outcome, request_id, detail, previous } = row
+  const form = ['clipgate audit', 1, node, seq, at, who, what, object, outcome, request_id, detail, previous]
+  return createHash('sha256').update(JSON.stringify(form)).digest('hex')
+}
+
+/**
+ * Adds a row to the chain, in the transaction of the change that it tells of: undone together, they leave no gap.
+ * NOTE: this reads the chain's end and goes on from there, so the writers of one node must take turns. On SQLite there is
+ * one writer at a time and one node. Where several write at once, each node has its chain, and its writers a lock.
+ */
 export async function audit(db: Kysely<Schema>, entry: AuditEntry): Promise<void> {
+  const last = await db
+    .selectFrom('audit')
+    .select(['node', 'seq', 'digest'])
+    .where('node', '=', db.selectFrom('audit_nodes').select('node'))
+    .orderBy('seq', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  const row = {
+    node: last?.node ?? (await db.selectFrom('audit_nodes').select('node').executeTakeFirstOrThrow()).node,
+    seq: Number(last?.seq ?? 0) + 1,
+    at: entry.at.getTime(),
+    who: asKept(entry.who),
+    what: entry.what,
+    object: entry.object === null ? null : asKept(entry.object),
+    outcome: asKept(entry.outcome),
+    request_id: entry.requestId === null ? null : asKept(entry.requestId),
+    detail: entry.detail === null ? null : asKept(entry.detail),
+    previous: last?.digest ?? nothingBefore,
+  }
   await db
     .insertInto('audit')
-    .values({
-      at: entry.at.getTime(),
-      who: entry.who,
-      what: entry.what,
-      object: entry.object,
-      outcome: entry.outcome,
-      request_id: entry.requestId,
-      detail: entry.detail,
-    })
+    .values({ ...row, digest: digestOf(row) })
     .execute()
 }
 
-/** The trail from its beginning, or from after `afterSeq`. */
+/** No database's text has NUL or half characters, and the digest is of what is kept. */
+function asKept(text: string): string {
+  return text.replaceAll('\0', '\ufffd').toWellFormed()
+}
+
+/** The trail from its beginning, or from after a row: node by node, each in the order of its chain. */
 export async function listAudit(
   db: Kysely<Schema>,
-  { limit, afterSeq = 0 }: { limit: number; afterSeq?: number },
-): Promise<(AuditEntry & { seq: number })[]> {
-  const rows = await db
+  { limit, after }: { limit: number; after?: { node: string; seq: number } | undefined },
+): Promise<AuditLink[]> {
+  let rows = db.selectFrom('audit').selectAll().orderBy('node').orderBy('seq').limit(limit)
+  if (after)
+    rows = rows.where(({ eb, refTuple, tuple }) => eb(refTuple('node', 'seq'), '>', tuple(after.node, after.seq)))
+  return (await rows.execute()).map(toLink)
+}
+
+/** Which rows, newest first. */
+export interface AuditQuery {
+  object?: string | undefined
+  who?: string | undefined
+  what?: AuditKind | undefined
+  from?: Date | undefined
+  to?: Date | undefined
+  limit: number
+  /** The last one of the page before. */
+  before?: { at: Date; node: string; seq: number } | undefined
+}
+
+export async function findAudit(db: Kysely<Schema>, query: AuditQuery): Promise<AuditLink[]> {
+  const { object, who, what, from, to, limit, before } = query
+  let rows = db
     .selectFrom('audit')
     .selectAll()
-    .where('seq', '>', afterSeq)
-    .orderBy('seq')
+    .orderBy('at', 'desc')
+    .orderBy('node', 'desc')
+    .orderBy('seq', 'desc')
     .limit(limit)
-    .execute()
-  return rows.map((row) => ({
+  if (object !== undefined) rows = rows.where('object', '=', object)
+  if (who !== undefined) rows = rows.where('who', '=', who)
+  if (what !== undefined) rows = rows.where('what', '=', what)
+  if (from) rows = rows.where('at', '>=', from.getTime())
+  if (to) rows = rows.where('at', '<', to.getTime())
+  if (before)
+    rows = rows.where(({ eb, refTuple, tuple }) =>
+      eb(refTuple('at', 'node', 'seq'), '<', tuple(before.at.getTime(), before.node, before.seq)),
+    )
+  return (await rows.execute()).map(toLink)
+}
+
+/** The newest row of each chain. */
+export async function auditHeads(db: Kysely<Schema>): Promise<AuditHead[]> {
+  const heads: AuditHead[] = []
+  for (let node = ''; ; ) {
+    const head = await db
+      .selectFrom('audit')
+      .select(['node', 'seq', 'digest'])
+      .where('node', '=', ({ selectFrom }) =>
+        selectFrom('audit')
+          .select(({ fn }) => fn.min('node').as('node'))
+          .where('node', '>', node),
+      )
+      .orderBy('seq', 'desc')
+      .limit(1)
+      .executeTakeFirst()
+    if (!head) return heads
+    heads.push({ ...head, seq: Number(head.seq) })
+    node = head.node
+  }
+}
+
+/** Whether a chain has this digest at this place. */
+export async function auditHas(
+  db: Kysely<Schema>,
+  { seq, digest }: Pick<AuditHead, 'seq' | 'digest'>,
+): Promise<boolean> {
+  const row = await db
+    .selectFrom('audit')
+    .select('seq')
+    .where('node', 'in', db.selectFrom('audit_nodes').select('node'))
+    .where('seq', '=', seq)
+    .where('digest', '=', digest)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** The first row that is not as it was written. */
+export interface AuditBreak {
+  node: string
+  /** Of a row that is missing: the place where it should be. */
+  seq: number
+  /** ISO 8601, UTC, as far as it can be read; of the row that stands there, or, when one is missing, of the next. */
+  at: string
+  what: string
+  fault: 'missing' | 'edited' | 'moved' | 'unlinked' | 'inserted'
+}
+
+/** The next `limit` rows of the trail after a row that is known to be right: how many are right, and which is not. */
+export async function verifyAudit(
+  db: Kysely<Schema>,
+  { limit, after }: { limit: number; after: AuditHead | null },
+): Promise<{ whole: number; last: AuditHead | null; broken: AuditBreak | null }> {
+  const nodes = new Set((await db.selectFrom('audit_nodes').select('node').execute()).map(({ node }) => node))
+  let rows = db
+    .selectFrom('audit')
+    .select(['node', 'who', 'what', 'object', 'outcome', 'request_id', 'detail', 'previous', 'digest'])
+    // As text: whatever somebody has put in the place of a number, it can be read and told.
+    .select([sql<string>`cast(seq as text)`.as('seq'), sql<string>`cast(at as text)`.as('at')])
+    .orderBy('node')
+    .orderBy('audit.seq')
+    .limit(limit)
+  if (after)
+    rows = rows.where(({ eb, refTuple, tuple }) => eb(refTuple('node', 'audit.seq'), '>', tuple(after.node, after.seq)))
+  let last = after
+  let whole = 0
+  for (const found of await rows.execute()) {
+    const row = { ...found, seq: Number(found.seq), at: Number(found.at) }
+    const fault = nodes.has(row.node) ? faultOf(row, last) : { kind: 'inserted' as const, seq: row.seq }
+    if (fault) {
+      const broken = { node: row.node, seq: fault.seq, at: readable(row.at), what: row.what, fault: fault.kind }
+      return { whole, last, broken }
+    }
+    last = { node: row.node, seq: row.seq, digest: row.digest }
+    whole++
+  }
+  return { whole, last, broken: null }
+}
+
+function faultOf(row: Selectable<AuditRow>, last: AuditHead | null): { kind: AuditBreak['fault']; seq: number } | null {
+  const before = last?.node === row.node ? last : { seq: 0, digest: nothingBefore }
+  const expected = before.seq + 1
+  if (row.seq > expected) return { kind: 'missing', seq: expected }
+  if (row.seq !== expected) return { kind: 'inserted', seq: row.seq }
+  const follows = row.previous === before.digest
+  if (digestOf(row) !== row.digest) return { kind: follows ? 'edited' : 'moved', seq: row.seq }
+  return follows ? null : { kind: 'unlinked', seq: row.seq }
+}
+
+function readable(at: number): string {
+  return Number.isNaN(new Date(at).getTime()) ? String(at) : new Date(at).toISOString()
+}
+
+function toLink(row: Selectable<AuditRow>): AuditLink {
+  return {
+    node: row.node,
     seq: Number(row.seq),
-    at: new Date(row.at),
+    at: new Date(Number(row.at)),
     who: row.who,
-    what: row.what as AuditEntry['what'],
+    what: row.what as AuditKind,
     object: row.object,
     outcome: row.outcome,
     requestId: row.request_id,
     detail: row.detail,
-  }))
+    previous: row.previous,
+    digest: row.digest,
+  }
 }

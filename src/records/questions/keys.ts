@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { WrappedKey } from '../../seal/keys.ts'
 import type { Schema } from '../schema.ts'
+import { type AuditEntry, audit } from './audit.ts'
 
 /** Null: there is no key, so the file cannot be opened. */
 export async function dataKey(db: Kysely<Schema>, attachmentId: string): Promise<WrappedKey | null> {
@@ -29,10 +30,15 @@ export async function masterKeyIds(db: Kysely<Schema>): Promise<string[]> {
   return (await db.selectFrom('master_keys').select('id').execute()).map(({ id }) => id)
 }
 
-export async function nameMasterKey(db: Kysely<Schema>, { id, at }: { id: string; at: Date }): Promise<void> {
-  await db
+/** From now on the records need this master key. The same again changes nothing. */
+export async function nameMasterKey(
+  db: Kysely<Schema>,
+  { id, at, audit: entry }: { id: string; at: Date; audit: AuditEntry },
+): Promise<void> {
+  const { numInsertedOrUpdatedRows } = await db
     .insertInto('master_keys')
     .values({ id, first_used_at: at.getTime() })
     .onConflict((conflict) => conflict.column('id').doNothing())
-    .execute()
+    .executeTakeFirstOrThrow()
+  if (numInsertedOrUpdatedRows) await audit(db, entry)
 }

@@ -4,6 +4,7 @@ import type { WrappedKey } from '../../seal/keys.ts'
 import type { Schema } from '../schema.ts'
 import { wordsOf } from './attachments.ts'
 import { type AuditEntry, audit } from './audit.ts'
+import { type Spend, spend } from './tickets.ts'
 
 /** The scope of deliveries that are known by the message that they came with. */
 export const messageScope = 'message'
@@ -23,6 +24,8 @@ export interface Settlement {
   /** Whether the conversation is owed a confirmation, and in which language. */
   confirmation: { language: string } | null
   delivery: Delivery | null
+  /** What the sender's credentials lose by it. */
+  spend: Spend | null
   audit: AuditEntry
 }
 
@@ -34,12 +37,16 @@ export interface EarlierDelivery {
   answer: Attachment | null
 }
 
-/** `already`: another arrival of this delivery has won; nothing of this one is kept. */
-export type Settled = { kind: 'settled' } | { kind: 'already'; earlier: EarlierDelivery }
+/**
+ * `already`: another arrival of this delivery has won; nothing of this one is kept.
+ * `spent`: the sender's credentials are used up, so nothing was changed.
+ */
+export type Settled = { kind: 'settled' } | { kind: 'already'; earlier: EarlierDelivery } | { kind: 'spent' }
 
 export async function settle(db: Kysely<Schema>, settlement: Settlement): Promise<Settled> {
   const { attachment, key, confirmation, delivery } = settlement
   const receivedAt = Date.parse(attachment.receivedAt)
+  if (settlement.spend && !(await spend(db, settlement.spend))) return { kind: 'spent' }
   if (delivery) {
     const { numInsertedOrUpdatedRows } = await db
       .insertInto('deliveries')

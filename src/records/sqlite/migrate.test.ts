@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs'
 import { cp, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -11,6 +12,9 @@ import { migrate } from './migrate.ts'
 import { createDatabaseFile } from './sqlite.ts'
 
 const first = '0001_attachments'
+const all = readdirSync(migrations)
+  .sort()
+  .map((file) => file.replace('.sql', ''))
 
 /** A database that is not there yet, and a folder of steps that may be added to. */
 async function fresh() {
@@ -29,16 +33,16 @@ function tablesOf(path: string): string[] {
 }
 
 describe('the schema', () => {
-  it('of a fresh database is made whole, and the step is remembered with its time', async () => {
+  it('of a fresh database is made whole, and each step is remembered with its time', async () => {
     const { path, steps } = await fresh()
-    expect(migrate(path, steps, epoch, true)).toEqual([first])
+    expect(migrate(path, steps, epoch, true)).toEqual(all)
     expect(tablesOf(path)).toEqual(
       expect.arrayContaining(['attachments', 'audit', 'confirmations', 'data_keys', 'deliveries']),
     )
     const database = openDatabase(path)
-    expect(database.prepare('SELECT number, name, applied_at FROM migrations').all()).toMatchObject([
-      { number: 1, name: first, applied_at: epoch.getTime() },
-    ])
+    expect(database.prepare('SELECT name, applied_at FROM migrations ORDER BY number').all()).toMatchObject(
+      all.map((name) => ({ name, applied_at: epoch.getTime() })),
+    )
     database.close()
   })
 
@@ -52,24 +56,26 @@ describe('the schema', () => {
   it('that lacks a step gets that step alone', async () => {
     const { path, steps } = await fresh()
     migrate(path, steps, epoch, true)
-    await writeFile(join(steps, '0002_more.sql'), 'CREATE TABLE more (id TEXT PRIMARY KEY);')
+    await writeFile(join(steps, '9001_more.sql'), 'CREATE TABLE more (id TEXT PRIMARY KEY);')
     await writeFile(join(steps, 'README.md'), 'no step')
-    expect(migrate(path, steps, later(1), true)).toEqual(['0002_more'])
+    expect(migrate(path, steps, later(1), true)).toEqual(['9001_more'])
     expect(tablesOf(path)).toContain('more')
   })
 
   it('that lacks a step is refused, and not changed, where steps may not be made', async () => {
     const { path, steps } = await fresh()
-    expect(() => migrate(path, steps, epoch, false)).toThrow(`The database lacks ${first}. Run: clipgate migrate`)
+    expect(() => migrate(path, steps, epoch, false)).toThrow(
+      `The database lacks ${all.join(', ')}. Run: clipgate migrate`,
+    )
     expect(() => migrate(path, steps, epoch, false)).toThrow(ConfigError)
     expect(tablesOf(path)).toEqual([])
   })
 
   it('that a later program made is refused, and the step that we lack is named', async () => {
     const { path, steps } = await fresh()
-    await writeFile(join(steps, '0002_more.sql'), 'CREATE TABLE more (id TEXT PRIMARY KEY);')
+    await writeFile(join(steps, '9001_more.sql'), 'CREATE TABLE more (id TEXT PRIMARY KEY);')
     migrate(path, steps, epoch, true)
-    expect(() => migrate(path, migrations, epoch, true)).toThrow('newer than this program: it has 0002_more')
+    expect(() => migrate(path, migrations, epoch, true)).toThrow('newer than this program: it has 9001_more')
     expect(() => migrate(path, migrations, epoch, true)).toThrow(ConfigError)
   })
 
@@ -86,12 +92,12 @@ describe('the schema', () => {
     const { path, steps } = await fresh()
     migrate(path, steps, epoch, true)
     const before = tablesOf(path)
-    await writeFile(join(steps, '0002_good.sql'), 'CREATE TABLE good (id TEXT);')
-    await writeFile(join(steps, '0003_bad.sql'), 'CREATE TABLE half (id TEXT); INSERT INTO nowhere VALUES (1);')
+    await writeFile(join(steps, '9001_good.sql'), 'CREATE TABLE good (id TEXT);')
+    await writeFile(join(steps, '9002_bad.sql'), 'CREATE TABLE half (id TEXT); INSERT INTO nowhere VALUES (1);')
     expect(() => migrate(path, steps, epoch, true)).toThrow('nowhere')
     expect(tablesOf(path)).toEqual(before)
-    await writeFile(join(steps, '0003_bad.sql'), 'CREATE TABLE whole (id TEXT);')
-    expect(migrate(path, steps, epoch, true)).toEqual(['0002_good', '0003_bad'])
+    await writeFile(join(steps, '9002_bad.sql'), 'CREATE TABLE whole (id TEXT);')
+    expect(migrate(path, steps, epoch, true)).toEqual(['9001_good', '9002_bad'])
   })
 
   it('is made once when several processes make it at once', async () => {
@@ -105,7 +111,7 @@ describe('the schema', () => {
       ),
     )
     const made = await Promise.all(children.map(firstLine))
-    expect(made.sort()).toEqual(['0', '0', '1'])
+    expect(made.sort()).toEqual(['0', '0', String(all.length)])
   })
 
   it('lies in files of mode 0600, the log and its index too', async () => {

@@ -15,6 +15,7 @@ interface Migration {
  * Brings the schema of the database at `path` up to date and returns the names of the steps that were made. Safe when
  * several processes do it at once. With `apply` false nothing is changed: throws `ConfigError` when a step is missing.
  * Throws `ConfigError` too when the database is newer than this program, or a step has changed since it was made.
+ * A step may use `sha256(text)`, in hex, beside SQLite's own functions.
  */
 export function migrate(path: string, folder: string, now: Date, apply: boolean): string[] {
   const database = openDatabase(path)
@@ -39,6 +40,7 @@ export function migrate(path: string, folder: string, now: Date, apply: boolean)
     const missing = known.filter(({ number }) => !made.some((step) => step.number === number))
     if (missing.length > 0 && !apply)
       throw new ConfigError([`The database lacks ${missing.map(({ name }) => name).join(', ')}. Run: clipgate migrate`])
+    database.function('sha256', { deterministic: true }, (text: string) => sha256Hex(text))
     for (const { number, name, sql, sha256 } of missing) {
       database.exec(sql)
       database.prepare('INSERT INTO migrations VALUES (?, ?, ?, ?)').run(number, name, sha256, now.getTime())
@@ -60,7 +62,11 @@ function readMigrations(folder: string): Migration[] {
         number: Number(file.slice(0, 4)),
         name: file.slice(0, -'.sql'.length),
         sql,
-        sha256: createHash('sha256').update(sql).digest('hex'),
+        sha256: sha256Hex(sql),
       }
     })
+}
+
+function sha256Hex(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
 }

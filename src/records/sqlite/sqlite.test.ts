@@ -116,7 +116,7 @@ describe('the writer', () => {
     await records.close()
   })
 
-  it('groups what waits into few commits', async () => {
+  it('settles two hundred that come at once', async () => {
     const { records, settled } = await opened()
     await Promise.all(Array.from({ length: 200 }, (_, i) => records.settle(settlement({ filename: `${i}` }))))
     expect(await settled()).toHaveLength(200)
