@@ -31,11 +31,12 @@ const other = 'another-secret-that-nobody-may-see'
 describe('without any setting', () => {
   it('everything has its default', () => {
     expect(readConfig({ HOME: '/root', PORT: '99', CLIPGATE: 'x' }).config).toEqual({
-      http: { host: '127.0.0.1', port: 8080, publicUrl: 'http://127.0.0.1:8080', docs: 'open' },
+      http: { host: '127.0.0.1', port: 8080, publicUrl: 'http://127.0.0.1:8080', trustedProxies: [], docs: 'open' },
       dataDir: resolve('data'),
       masterKeyFile: resolve('data/keys/master.key'),
       migrate: 'auto',
-      push: { auth: 'keys', maxUploads: 256, corsOrigins: [] },
+      push: { auth: 'keys', maxUploads: 256, corsOrigins: [], ratePerMinute: null },
+      quota: { filesPerDay: null, bytesPerDay: null },
       policy: {
         maxFileBytes: 10_485_760,
         allowedTypes: ['image/jpeg', 'image/png', 'image/gif', 'application/pdf', 'text/plain'],
@@ -67,7 +68,7 @@ describe('a good setting', () => {
       'HOST',
       '0.0.0.0',
       ({ http }) => http,
-      { host: '0.0.0.0', port: 8080, publicUrl: 'http://0.0.0.0:8080', docs: 'read' },
+      { host: '0.0.0.0', port: 8080, publicUrl: 'http://0.0.0.0:8080', trustedProxies: [], docs: 'read' },
     ],
     ['HOST', '::1', ({ http }) => http.publicUrl, 'http://[::1]:8080'],
     ['PORT', '0', ({ http }) => http.port, 0],
@@ -88,6 +89,11 @@ describe('a good setting', () => {
     ['MAX_FILE_BYTES', '1', ({ policy }) => policy.maxFileBytes, 1],
     ['MAX_FILE_BYTES', '1099511627776', ({ policy }) => policy.maxFileBytes, 2 ** 40],
     ['MAX_UPLOADS', '10000', ({ push }) => push.maxUploads, 10_000],
+    ['RATE_LIMIT', '60', ({ push }) => push.ratePerMinute, 60],
+    ['QUOTA_FILES_PER_CONVERSATION_DAY', '5', ({ quota }) => quota.filesPerDay, 5],
+    ['QUOTA_BYTES_PER_CONVERSATION_DAY', '5000', ({ quota }) => quota.bytesPerDay, 5000],
+    ['TRUSTED_PROXIES', '10.0.0.0/8, ::1', ({ http }) => http.trustedProxies.join(), '10.0.0.0/8,::1'],
+    ['CORS_ORIGINS', 'https://a.example', ({ push }) => push.corsOrigins.join(), 'https://a.example'],
     ['SCAN', 'off', ({ scan }) => scan, 'off'],
     ['CONFIRM', 'off', ({ confirm }) => confirm.ways, []],
     ['CONFIRM', 'attributes, message, attributes', ({ confirm }) => confirm.ways, ['attributes', 'message']],

@@ -75,6 +75,20 @@ const apiKeys = list.transform((items, context): ApiKey[] => {
   return keys
 })
 
+const proxies = list.refine(
+  (items) =>
+    items.every((item) => {
+      const [address = '', bits, ...rest] = item.split('/')
+      const most = isIP(address) === 6 ? 128 : 32
+      return (
+        rest.length === 0 &&
+        isIP(address) !== 0 &&
+        (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most))
+      )
+    }),
+  { error: 'addresses or networks such as 10.0.0.0/8, separated by commas' },
+)
+
 const signingSecrets = list.refine((secrets) => secrets.every((secret) => /^[\x21-\x2b\x2d-\x7e]{20,}$/.test(secret)), {
   error: 'secrets of at least 20 visible characters, separated by commas',
 })
@@ -97,6 +111,10 @@ const settings = {
   ALLOWED_TYPES: mimeTypes.default(['image/jpeg', 'image/png', 'image/gif', 'application/pdf', 'text/plain']),
   MAX_FILE_BYTES: wholeNumber(1, 2 ** 40).default(10 * 1024 * 1024),
   MAX_UPLOADS: wholeNumber(1, 10_000).default(256),
+  RATE_LIMIT: wholeNumber(1, 1_000_000).optional(),
+  QUOTA_BYTES_PER_CONVERSATION_DAY: wholeNumber(1, 2 ** 50).optional(),
+  QUOTA_FILES_PER_CONVERSATION_DAY: wholeNumber(1, 1_000_000).optional(),
+  TRUSTED_PROXIES: proxies.default([]),
   SCAN: oneOf('required', 'off').default('required'),
   GENESYS_DOMAIN: z
     .string()
@@ -137,19 +155,19 @@ const secretSettings: SettingName[] = ['API_KEYS', 'PUSH_SIGNING_SECRETS', 'GENE
 
 /** Settings of the contract that this version does not have: setting one is an error, since silence would deceive. */
 const notYet = (
-  'FILES_URL DATABASE_URL STORAGE_URL RATE_LIMIT QUOTA_BYTES_PER_CONVERSATION_DAY ' +
-  'QUOTA_FILES_PER_CONVERSATION_DAY TRUSTED_PROXIES CLAMD ICAP_URL SCAN_COMMAND SCAN_HTTP_URL ' +
+  'FILES_URL DATABASE_URL STORAGE_URL CLAMD ICAP_URL SCAN_COMMAND SCAN_HTTP_URL ' +
   'DOWNLOAD_HOSTS UPLOAD_HOSTS GATEWAY_DEPLOYMENTS PULL_QUEUES ALERT_WEBHOOK ALERT_WEBHOOK_SECRET ' +
   'FRAME_ANCESTORS'
 ).split(' ')
 
 /** Frozen, grouped, typed. Sizes are in bytes. */
 export interface Config {
-  http: { host: string; port: number; publicUrl: string; docs: 'open' | 'read' }
+  http: { host: string; port: number; publicUrl: string; docs: 'open' | 'read'; trustedProxies: string[] }
   dataDir: string
   masterKeyFile: string
   migrate: 'auto' | 'off'
-  push: { auth: 'keys' | 'none'; maxUploads: number; corsOrigins: string[] }
+  push: { auth: 'keys' | 'none'; maxUploads: number; corsOrigins: string[]; ratePerMinute: number | null }
+  quota: { filesPerDay: number | null; bytesPerDay: number | null }
   policy: { maxFileBytes: number; allowedTypes: string[] }
   scan: 'required' | 'off'
   /** Null: without credentials nothing is confirmed. */
@@ -286,12 +304,22 @@ function toConfig(values: Values): Config {
       host: values.HOST,
       port: values.PORT,
       publicUrl: values.PUBLIC_URL ?? `http://${address}:${values.PORT}`,
+      trustedProxies: values.TRUSTED_PROXIES,
       docs: values.DOCS ?? (isLoopback(values.HOST) ? 'open' : 'read'),
     },
     dataDir,
     masterKeyFile: values.MASTER_KEY_FILE ? resolve(values.MASTER_KEY_FILE) : join(dataDir, 'keys', 'master.key'),
     migrate: values.MIGRATE,
-    push: { auth: values.PUSH_AUTH ?? 'keys', maxUploads: values.MAX_UPLOADS, corsOrigins: values.CORS_ORIGINS },
+    push: {
+      auth: values.PUSH_AUTH ?? 'keys',
+      maxUploads: values.MAX_UPLOADS,
+      corsOrigins: values.CORS_ORIGINS,
+      ratePerMinute: values.RATE_LIMIT ?? null,
+    },
+    quota: {
+      filesPerDay: values.QUOTA_FILES_PER_CONVERSATION_DAY ?? null,
+      bytesPerDay: values.QUOTA_BYTES_PER_CONVERSATION_DAY ?? null,
+    },
     policy: { maxFileBytes: values.MAX_FILE_BYTES, allowedTypes: values.ALLOWED_TYPES },
     scan: values.SCAN,
     genesys:

@@ -39,7 +39,14 @@ export class MissingFile extends Error {}
 
 export class Unauthorized extends Error {}
 
-export class Forbidden extends Error {}
+/** `who`: whose credentials they are, where that is known. */
+export class Forbidden extends Error {
+  readonly who: string | null
+  constructor(detail: string, who: string | null = null) {
+    super(detail)
+    this.who = who
+  }
+}
 
 /** Nothing is here under this name, or nothing that this caller may know of. */
 export class NotFound extends Error {
@@ -59,6 +66,17 @@ export class Conflict extends Error {
 
 /** It was here and is erased or recalled. */
 export class Gone extends Error {}
+
+/** More than a caller or a conversation may send: later it may again. */
+export class Throttled extends Error {
+  readonly code: 'rate_limited' | 'quota_exceeded'
+  readonly retryAfterSeconds: number
+  constructor(code: 'rate_limited' | 'quota_exceeded', retryAfterSeconds: number) {
+    super(code)
+    this.code = code
+    this.retryAfterSeconds = Math.max(1, retryAfterSeconds)
+  }
+}
 
 /** Too large to be believed: nothing is recorded of it. */
 export class TooLarge extends Error {}

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import manifest from '../package.json' with { type: 'json' }
 import { apiKeyCredentials } from './access/credentials.ts'
+import { createRateLimit } from './access/rate.ts'
 import { createSenders } from './access/senders.ts'
 import { createTickets } from './access/tickets.ts'
 import { type Clock, systemClock } from './clock.ts'
@@ -12,6 +13,7 @@ import { makeFolder } from './durable.ts'
 import { ConfigError } from './errors.ts'
 import { createGenesysClient, type GenesysClient } from './genesys/client.ts'
 import { attachmentRoutes } from './http/attachments.ts'
+import { createDenials } from './http/denials.ts'
 import { operationRoutes } from './http/operations.ts'
 import { pushRoutes } from './http/push.ts'
 import { createServer } from './http/server.ts'
@@ -20,6 +22,7 @@ import { createAdmission } from './intake/admission.ts'
 import type { Arrival } from './intake/arrival.ts'
 import type { Inspection } from './intake/inspect/inspect.ts'
 import { type Caller, type IntakeParts, intake } from './intake/intake.ts'
+import { createQuotas } from './intake/quota.ts'
 import { openSpool } from './intake/spool/spool.ts'
 import { createCourier } from './outbox/courier.ts'
 import { loadTexts } from './outbox/texts.ts'
@@ -31,6 +34,7 @@ import { createDatabaseFile, sqliteRecords } from './records/sqlite/sqlite.ts'
 import { type SweepResult, sweep } from './retention/sweep.ts'
 import type { Scanner } from './scan/scanner.ts'
 import { createKeyFile, type KeyRing, keyRing, readKeyFile } from './seal/keys.ts'
+import { serviceTrail } from './serviceTrail.ts'
 import { fsStorage } from './storage/fs.ts'
 import type { Storage } from './storage/storage.ts'
 import { createEvents, type Events } from './telemetry/events.ts'
@@ -116,6 +120,7 @@ async function compose(
   const parts: IntakeParts = {
     admission,
     spool,
+    quotas: createQuotas(config.quota, records, clock),
     policy: config.policy,
     inspections: overrides.inspections ?? [],
     scanners,
@@ -131,12 +136,28 @@ async function compose(
     courier?.wake()
     return outcome
   }
-  const runSweep = (signal?: AbortSignal) =>
-    sweep({ retentionDays: config.retentionDays, ...(signal && { signal }) }, { records, storage, clock, events })
+  const trail = serviceTrail({ version: manifest.version, config, secrets, keys }, { records, clock, events })
+  const runSweep = async (signal?: AbortSignal) => {
+    const days = { retentionDays: config.retentionDays, ...(signal && { signal }) }
+    try {
+      return await sweep(days, { records, storage, clock, events })
+    } finally {
+      await trail.started()
+      await trail.tellHeads()
+    }
+  }
 
   const credentials = apiKeyCredentials(secrets.apiKeys, config.push.auth === 'none')
   const tickets = createTickets({ records, keys, clock })
-  const senders = createSenders({ credentials, tickets, signingSecrets: secrets.pushSigningSecrets, records, clock })
+  const rate = createRateLimit(config.push.ratePerMinute, clock)
+  const senders = createSenders({
+    rate,
+    credentials,
+    tickets,
+    signingSecrets: secrets.pushSigningSecrets,
+    records,
+    clock,
+  })
   const times = overrides.times ?? uploadTimes
   // Anybody may ask, so an answer serves for a while: asking must not wear out the disk or our share of the platform.
   const probes: Probe[] = [
@@ -152,7 +173,9 @@ async function compose(
     { name: 'outbox', needed: false, freshMs: 1000, ask: () => askOutbox(records) },
   ]
   const ready = readiness(probes, clock)
-  const app = await createServer({ version: manifest.version, publicUrl: config.http.publicUrl, events }, [
+  const denials = createDenials({ records, clock, events })
+  const { publicUrl, trustedProxies } = config.http
+  const app = await createServer({ version: manifest.version, publicUrl, trustedProxies, events, denials }, [
     ...(isPushOpen(config, secrets)
       ? [
           pushRoutes({ senders, intake: take, times, corsOrigins: config.push.corsOrigins }),
@@ -170,6 +193,12 @@ async function compose(
       return url
     },
     async start() {
+      await trail.started()
+      open.push(async () => {
+        await denials.close()
+        await trail.stopped()
+        await trail.tellHeads()
+      })
       const ended = new AbortController()
       const sweeping = repeat(sweepEveryMs, clock, ended.signal, () =>
         runSweep(ended.signal).then(undefined, (error: unknown) => events.sweepFailed(error)),
@@ -241,6 +270,7 @@ export async function migrateRecords(config: Config, clock: Clock, apply: boolea
 export async function openKeys(path: string, records: Records, clock: Clock): Promise<KeyRing> {
   const named = await records.masterKeyIds()
   let found = await readKeyFile(path)
+  const made = !found
   if (!found) {
     if (named.length > 0)
       throw new ConfigError([
@@ -255,7 +285,11 @@ export async function openKeys(path: string, records: Records, clock: Clock): Pr
     throw new ConfigError([
       `The key file ${path} has not the key ${missing.join(', ')} that the records name. Put back the file that holds it.`,
     ])
-  if (!named.includes(ring.currentId)) await records.nameMasterKey({ id: ring.currentId, at: clock.now() })
+  if (!named.includes(ring.currentId)) {
+    const [at, id, what] = [clock.now(), ring.currentId, made ? 'key_make' : 'key_use'] as const
+    const entry = { at, who: '(service)', what, object: id, outcome: 'current', requestId: null, detail: null }
+    await records.nameMasterKey({ id, at, audit: entry })
+  }
   return ring
 }
 

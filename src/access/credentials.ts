@@ -20,7 +20,7 @@ export function apiKeyCredentials(keys: ApiKey[], openPush: boolean): Credential
       // Every key is compared, and by digest, so that the time taken tells nothing.
       const key = keys.filter(({ secretSha256 }) => timingSafeEqual(secretSha256, digest))[0]
       if (secret === undefined || !key) throw new Unauthorized('A valid API key is needed.')
-      if (!key.scopes.includes(scope)) throw new Forbidden(`This key has not the scope ${scope}.`)
+      if (!key.scopes.includes(scope)) throw new Forbidden(`This key has not the scope ${scope}.`, key.name)
       return key.name
     },
   }

@@ -4,6 +4,7 @@ import { Unauthorized } from '../errors.ts'
 import type { FoundTicket, Spend } from '../records/questions/tickets.ts'
 import type { Records } from '../records/records.ts'
 import type { Credentials } from './credentials.ts'
+import type { RateLimit } from './rate.ts'
 import { type SignedRequest, signatureToleranceSeconds, signedRequest } from './signatures.ts'
 import type { Tickets } from './tickets.ts'
 
@@ -19,37 +20,57 @@ export interface Sender {
   ticket: FoundTicket | null
 }
 
+/** A request to push, before its body. */
+export interface SenderRequest {
+  method: string
+  /** Path with query, as it came. */
+  url: string
+  headers: IncomingHttpHeaders
+  /** Of the sender, or of the proxy in front of it that we do not know. */
+  address: string
+}
+
 export interface Senders {
-  /** Throws `Unauthorized` or `Forbidden`. */
-  identify(request: { method: string; url: string; headers: IncomingHttpHeaders }): Promise<Sender>
+  /** Throws `Unauthorized`, `Forbidden`, or `Throttled` for one that asks too often. */
+  identify(request: SenderRequest): Promise<Sender>
 }
 
 export function createSenders(parts: {
   credentials: Credentials
   tickets: Tickets
   signingSecrets: string[]
-  records: Records
+  records: Pick<Records, 'signatureUsed'>
+  rate: RateLimit
   clock: Clock
 }): Senders {
-  const { credentials, tickets, signingSecrets, records, clock } = parts
+  const { credentials, tickets, signingSecrets, records, rate, clock } = parts
+
+  async function byTicket(text: string): Promise<Sender> {
+    const ticket = await tickets.find(text)
+    rate.count(`ticket ${ticket.digest}`)
+    return { who: '(ticket)', spend: { kind: 'ticket', digest: ticket.digest, now: clock.now() }, signed: null, ticket }
+  }
+
+  async function bySignature(header: string, { method, url, address }: SenderRequest): Promise<Sender> {
+    const signed = signedRequest(header, { method, url }, signingSecrets, clock.now())
+    // By address: who only claims to have signed must not use up what those who have may ask.
+    rate.count(`signed ${address}`)
+    if (await records.signatureUsed(signed.digest)) throw new Unauthorized('The signature was used before.')
+    // Twice the tolerance: our clock may be set back meanwhile, by as much as a signature may be off.
+    const until = new Date(signed.expiresAt.getTime() + signatureToleranceSeconds * 1000)
+    return { who: '(signed)', spend: { kind: 'signature', digest: signed.digest, until }, signed, ticket: null }
+  }
+
   return {
-    async identify({ method, url, headers }) {
-      const { authorization } = headers
-      const signature = headers['x-clipgate-signature']
+    async identify(request) {
+      const { authorization, 'x-clipgate-signature': signature } = request.headers
       const ticket = /^Ticket (\S+)$/i.exec(authorization ?? '')?.[1]
-      if (ticket !== undefined) {
-        const found = await tickets.find(ticket)
-        const spend: Spend = { kind: 'ticket', digest: found.digest, now: clock.now() }
-        return { who: '(ticket)', spend, signed: null, ticket: found }
-      }
-      if (authorization === undefined && typeof signature === 'string' && signingSecrets.length > 0) {
-        const signed = signedRequest(signature, { method, url }, signingSecrets, clock.now())
-        if (await records.signatureUsed(signed.digest)) throw new Unauthorized('The signature was used before.')
-        // Twice the tolerance: our clock may be set back meanwhile, by as much as a signature may be off.
-        const until = new Date(signed.expiresAt.getTime() + signatureToleranceSeconds * 1000)
-        return { who: '(signed)', spend: { kind: 'signature', digest: signed.digest, until }, signed, ticket: null }
-      }
-      return { who: credentials.require(authorization, 'push'), spend: null, signed: null, ticket: null }
+      if (ticket !== undefined) return byTicket(ticket)
+      if (authorization === undefined && typeof signature === 'string' && signingSecrets.length > 0)
+        return bySignature(signature, request)
+      const who = credentials.require(authorization, 'push')
+      rate.count(`key ${who}`)
+      return { who, spend: null, signed: null, ticket: null }
     },
   }
 }

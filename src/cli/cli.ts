@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
 import { ConfigError, NotFound, Unavailable } from '../errors.ts'
+import { audit } from './audit.ts'
 import { demo } from './demo.ts'
 import { doctor } from './doctor.ts'
 import { emulator } from './emulator.ts'
@@ -12,7 +13,7 @@ import { outbox } from './outbox.ts'
 import { serve } from './serve.ts'
 
 /** Every command: a file each, which adds itself. */
-const commands = [serve, demo, emulator, doctor, migrate, keys, outbox, erase]
+const commands = [serve, demo, emulator, doctor, migrate, keys, outbox, audit, erase]
 
 /** Runs one command line. Resolves when the command has done its work, or has begun it when it stays up. */
 export async function runCli(argv: string[], io: Io): Promise<void> {

@@ -8,6 +8,7 @@ import {
   NotFound,
   OutcomeUnknown,
   type RefusalCode,
+  Throttled,
   TooLarge,
   TooSlow,
   Unauthorized,
@@ -46,6 +47,14 @@ export function problemOf(error: unknown): Problem {
       title: 'This cannot be done as things stand.',
       detail: error.message,
       ...(error.code === 'in_progress' && { retryAfterSeconds: 1 }),
+    }
+  if (error instanceof Throttled)
+    return {
+      status: 429,
+      code: error.code,
+      title: error.code === 'rate_limited' ? 'Too many requests.' : 'This conversation has sent enough for today.',
+      detail: 'Nothing was kept. It may be sent again later.',
+      retryAfterSeconds: error.retryAfterSeconds,
     }
   if (error instanceof Gone) return { status: 410, code: 'gone', title: 'Gone.', detail: error.message }
   if (error instanceof TooLarge)

@@ -45,13 +45,13 @@ export function pushRoutes({ senders, intake, times, corsOrigins }: PushRoutePar
           200: pushAnswer,
           202: pushAnswer,
           ...Object.fromEntries(
-            [400, 401, 403, 408, 409, 410, 413, 415, 422, 503].map((status) => [status, problemShape]),
+            [400, 401, 403, 408, 409, 410, 413, 415, 422, 429, 503].map((status) => [status, problemShape]),
           ),
         },
       },
       onRequest: async (request) => {
         const { method = '', url = '', headers } = request.raw
-        const sender = await senders.identify({ method, url, headers })
+        const sender = await senders.identify({ method, url, headers, address: request.ip })
         request.who = sender.who
         identified.set(request, sender)
       },

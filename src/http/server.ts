@@ -13,6 +13,7 @@ import Negotiator from 'negotiator'
 import { BadRequest, SenderGone } from '../errors.ts'
 import type { Events } from '../telemetry/events.ts'
 import { answerProblem } from './answer.ts'
+import type { Denials } from './denials.ts'
 import { problemOf } from './problem.ts'
 
 export type Routes = (app: ReturnType<typeof typed>) => void | Promise<void>
@@ -37,16 +38,21 @@ function typed(app: FastifyInstance) {
 }
 
 /** The HTTP face: request ids, one form of errors, unknown paths and methods, the description of all routes. */
-export async function createServer(options: { version: string; publicUrl: string; events: Events }, routes: Routes[]) {
-  const { events } = options
+export async function createServer(
+  options: { version: string; publicUrl: string; trustedProxies: string[]; events: Events; denials: Denials },
+  routes: Routes[],
+) {
+  const { events, denials } = options
   const app = typed(
     Fastify({
       logger: false,
+      // X-Forwarded-For counts only when it comes from one of these.
+      trustProxy: options.trustedProxies.length > 0 ? options.trustedProxies : false,
       genReqId: () => `req_${randomBytes(10).toString('hex')}`,
       // Bodies have limits of their own; this ends what stalls before its route is known.
       requestTimeout: 15 * 60 * 1000,
       keepAliveTimeout: 65_000,
-      http: { headersTimeout: 15_000, maxHeaderSize: 16 * 1024 },
+      http: { headersTimeout: 15_000, connectionsCheckingInterval: 5_000, maxHeaderSize: 16 * 1024 },
       forceCloseConnections: 'idle',
       exposeHeadRoutes: false,
       clientErrorHandler: refuseBrokenRequest,
@@ -105,6 +111,7 @@ export async function createServer(options: { version: string; publicUrl: string
     const problem = problemOf(asBadRequest(error, request) ?? error)
     if (problem.status >= 500) events.requestFailed(request.id, error)
     if (problem.status === 401) events.credentialRefused(request.id, request.routeOptions.url ?? '(none)')
+    denials.note(request, problem, error)
     return answerProblem(request, reply, problem)
   })
 

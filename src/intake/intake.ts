@@ -11,10 +11,12 @@ import type { Arrival } from './arrival.ts'
 import { deliveryOf, sameAnswer } from './deliveries.ts'
 import { type Inspection, inspectWithAll } from './inspect/inspect.ts'
 import { checkPolicy, type Policy } from './policy.ts'
+import type { Quotas } from './quota.ts'
 import type { Spool, Spooled } from './spool/spool.ts'
 
 export interface IntakeParts {
   admission: Admission
+  quotas: Quotas
   spool: Spool
   policy: Policy
   inspections: Inspection[]
@@ -48,6 +50,7 @@ export type Intake = (arrival: Arrival, caller: Caller) => Promise<Outcome>
  * nothing was said: `Unavailable` (send it again), `Conflict`, `Gone`, or what reading the arrival threw.
  */
 export async function intake(arrival: Arrival, caller: Caller, parts: IntakeParts): Promise<Outcome> {
+  await parts.quotas.foresee(arrival.conversationId)
   const leave = await parts.admission.enter(arrival.delivery, !arrival.unproven)
   try {
     const id = newAttachmentId()
@@ -92,7 +95,7 @@ async function settle(
   { who, requestId }: Caller,
   file: Spooled,
   judgement: Judgement,
-  { records, storage, keys, scanners, confirm, clock, events }: IntakeParts,
+  { records, storage, keys, scanners, confirm, quotas, clock, events }: IntakeParts,
 ): Promise<Outcome> {
   const now = clock.now()
   const { id } = file
@@ -126,10 +129,12 @@ async function settle(
       confirmation: owed,
       delivery,
       spend: arrival.spend,
+      quotaUse: quotas.useOf(conversationId, refusal ? 0 : (file.size ?? 0)),
       audit: { at: now, who, what: 'take', object: id, outcome: refusal?.code ?? 'accepted', requestId, detail: null },
     })
     if (settled.kind !== 'settled' && kept) await storage.remove(id)
     if (settled.kind === 'spent') throw new Unauthorized(usedUp)
+    if (settled.kind === 'over_quota') throw quotas.exceeded()
     if (settled.kind === 'already' && delivery) {
       return { attachment: sameAnswer(delivery, settled.earlier), repeated: true }
     }

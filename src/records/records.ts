@@ -20,6 +20,7 @@ import {
   retryConfirmations,
   settleConfirmation,
 } from './questions/outbox.ts'
+import { forgetUsage, quotaUsed } from './questions/quota.ts'
 import { earlierDelivery, forgetDeliveries, settle } from './questions/settle.ts'
 import { forgetSpent, keepTicket, signatureUsed, spend, ticket } from './questions/tickets.ts'
 import type { Schema } from './schema.ts'
@@ -47,6 +48,7 @@ export const reads = {
   auditHas,
   ticket,
   signatureUsed,
+  quotaUsed,
 }
 
 /** Changes: each is one value, and one transaction. */
@@ -54,6 +56,7 @@ export const changes = {
   keepTicket,
   spend,
   forgetSpent,
+  forgetUsage,
   settle,
   forgetDeliveries,
   erase,

@@ -16,6 +16,7 @@ export interface Schema {
     issued_at: number
     expires_at: number
   }
+  conversation_usage: { conversation_id: string; day: string; files: number; bytes: number }
   used_signatures: { digest: string; until: number }
   /** Who writes a chain of audit rows. */
   audit_nodes: { node: string }

@@ -83,6 +83,8 @@ export async function sweep({ retentionDays, signal }: SweepOptions, parts: Eras
   orphans += await removeUnclaimed(old)
 
   await records.forgetSpent(now)
+  // A day more than ours: nodes may differ in what day it is.
+  await records.forgetUsage(new Date(now.getTime() - 2 * dayMs).toISOString().slice(0, 10))
   await records.forgetDeliveries({ before: new Date(now.getTime() - deliveryKeptDays * dayMs) })
   events.swept({ orphans, expired })
   if (failures.length > 0) throw new Unavailable(`the sweep left ${failures.length} undone`, { cause: failures[0] })

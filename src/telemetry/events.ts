@@ -47,6 +47,11 @@ export function createEvents(log: Log, metrics: Metrics) {
       metrics.orphans.inc(result.orphans)
       log.info(result, 'swept')
     },
+    /** Where logs are kept elsewhere, this proves later that the trail up to here is as it was. */
+    auditHead: (node: string, seq: number, digest: string) =>
+      log.info({ node, head: `${seq}:${digest}` }, 'audit head'),
+    auditHeadUnknown: (error: unknown) => log.error(causes(error), 'audit head cannot be read'),
+    notAudited: (what: string, error: unknown) => log.error({ what, ...causes(error) }, 'not in the audit trail yet'),
     sweepFailed: (error: unknown) => log.error(causes(error), 'sweep failed'),
 
     confirmed(attachmentId: AttachmentId, way: Way, attempts: number) {

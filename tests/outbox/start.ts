@@ -61,6 +61,7 @@ export async function start(options: Options = {}) {
       confirmation: { language },
       delivery: null,
       spend: null,
+      quotaUse: null,
       audit: { at: clock.now(), who: 'test', what: 'take', object: null, outcome: '', requestId: null, detail: null },
     })
     return attachment.id

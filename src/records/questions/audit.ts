@@ -15,7 +15,7 @@ export const auditKinds = {
   credential_refuse: 'no, wrong, spent or expired credentials',
   key_make: 'a master key was made',
   key_use: 'a master key became the one that new files are sealed under',
-  key_export: 'the master keys were copied to a file',
+  key_export: 'the master keys are being copied to a file',
   service_start: 'the service starts, with these settings',
   service_stop: 'the service has stopped taking in',
 } as const
@@ -193,49 +193,45 @@ export interface AuditBreak {
   fault: 'missing' | 'edited' | 'moved' | 'unlinked' | 'inserted'
 }
 
-/** The next `limit` rows of the trail after a row that is known to be right: how many are right, and which is not. */
+/** The next rows of one chain after one that is known to be right: how many are right too, the last of them, and what is not. */
 export async function verifyAudit(
   db: Kysely<Schema>,
-  { limit, after }: { limit: number; after: AuditHead | null },
+  { node, after, limit }: { node: string; after: AuditHead | null; limit: number },
 ): Promise<{ whole: number; last: AuditHead | null; broken: AuditBreak | null }> {
-  const nodes = new Set((await db.selectFrom('audit_nodes').select('node').execute()).map(({ node }) => node))
+  const known = await db.selectFrom('audit_nodes').select('node').where('node', '=', node).executeTakeFirst()
   let rows = db
     .selectFrom('audit')
     .select(['node', 'who', 'what', 'object', 'outcome', 'request_id', 'detail', 'previous', 'digest'])
     // As text: whatever somebody has put in the place of a number, it can be read and told.
     .select([sql<string>`cast(seq as text)`.as('seq'), sql<string>`cast(at as text)`.as('at')])
-    .orderBy('node')
+    .where('node', '=', node)
     .orderBy('audit.seq')
     .limit(limit)
-  if (after)
-    rows = rows.where(({ eb, refTuple, tuple }) => eb(refTuple('node', 'audit.seq'), '>', tuple(after.node, after.seq)))
+  if (after) rows = rows.where('audit.seq', '>', after.seq)
   let last = after
   let whole = 0
   for (const found of await rows.execute()) {
     const row = { ...found, seq: Number(found.seq), at: Number(found.at) }
-    const fault = nodes.has(row.node) ? faultOf(row, last) : { kind: 'inserted' as const, seq: row.seq }
-    if (fault) {
-      const broken = { node: row.node, seq: fault.seq, at: readable(row.at), what: row.what, fault: fault.kind }
-      return { whole, last, broken }
-    }
-    last = { node: row.node, seq: row.seq, digest: row.digest }
+    const broken = known ? breakAt(row, last) : breakOf(row, 'inserted')
+    if (broken) return { whole, last, broken }
+    last = { node, seq: row.seq, digest: row.digest }
     whole++
   }
   return { whole, last, broken: null }
 }
 
-function faultOf(row: Selectable<AuditRow>, last: AuditHead | null): { kind: AuditBreak['fault']; seq: number } | null {
-  const before = last?.node === row.node ? last : { seq: 0, digest: nothingBefore }
-  const expected = before.seq + 1
-  if (row.seq > expected) return { kind: 'missing', seq: expected }
-  if (row.seq !== expected) return { kind: 'inserted', seq: row.seq }
-  const follows = row.previous === before.digest
-  if (digestOf(row) !== row.digest) return { kind: follows ? 'edited' : 'moved', seq: row.seq }
-  return follows ? null : { kind: 'unlinked', seq: row.seq }
+function breakAt(row: Selectable<AuditRow>, before: AuditHead | null): AuditBreak | null {
+  const expected = (before?.seq ?? 0) + 1
+  if (row.seq > expected) return { ...breakOf(row, 'missing'), seq: expected }
+  if (row.seq !== expected) return breakOf(row, 'inserted')
+  const follows = row.previous === (before?.digest ?? nothingBefore)
+  if (digestOf(row) !== row.digest) return breakOf(row, follows ? 'edited' : 'moved')
+  return follows ? null : breakOf(row, 'unlinked')
 }
 
-function readable(at: number): string {
-  return Number.isNaN(new Date(at).getTime()) ? String(at) : new Date(at).toISOString()
+function breakOf({ node, seq, at, what }: Selectable<AuditRow>, fault: AuditBreak['fault']): AuditBreak {
+  const time = new Date(at)
+  return { node, seq, at: Number.isNaN(time.getTime()) ? String(at) : time.toISOString(), what, fault }
 }
 
 function toLink(row: Selectable<AuditRow>): AuditLink {

@@ -4,7 +4,9 @@ import type { WrappedKey } from '../../seal/keys.ts'
 import type { Schema } from '../schema.ts'
 import { wordsOf } from './attachments.ts'
 import { type AuditEntry, audit } from './audit.ts'
+import { type QuotaUse, useQuota } from './quota.ts'
 import { type Spend, spend } from './tickets.ts'
+import { Undo } from './undo.ts'
 
 /** The scope of deliveries that are known by the message that they came with. */
 export const messageScope = 'message'
@@ -26,6 +28,8 @@ export interface Settlement {
   delivery: Delivery | null
   /** What the sender's credentials lose by it. */
   spend: Spend | null
+  /** What the conversation's quota loses by it. Null: there is none. */
+  quotaUse: QuotaUse | null
   audit: AuditEntry
 }
 
@@ -39,9 +43,13 @@ export interface EarlierDelivery {
 
 /**
  * `already`: another arrival of this delivery has won; nothing of this one is kept.
- * `spent`: the sender's credentials are used up, so nothing was changed.
+ * `spent`, `over_quota`: the sender's credentials, or the conversation's quota, are used up, so nothing was changed.
  */
-export type Settled = { kind: 'settled' } | { kind: 'already'; earlier: EarlierDelivery } | { kind: 'spent' }
+export type Settled =
+  | { kind: 'settled' }
+  | { kind: 'already'; earlier: EarlierDelivery }
+  | { kind: 'spent' }
+  | { kind: 'over_quota' }
 
 export async function settle(db: Kysely<Schema>, settlement: Settlement): Promise<Settled> {
   const { attachment, key, confirmation, delivery } = settlement
@@ -59,6 +67,7 @@ export async function settle(db: Kysely<Schema>, settlement: Settlement): Promis
       return { kind: 'already', earlier }
     }
   }
+  if (settlement.quotaUse && !(await useQuota(db, settlement.quotaUse))) throw new Undo<Settled>({ kind: 'over_quota' })
   await db
     .insertInto('attachments')
     .values({

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Kysely } from 'kysely'
+import { Undo } from '../questions/undo.ts'
 import { changes, reads } from '../records.ts'
 import type { Schema } from '../schema.ts'
 import { abandon, type Database, openDatabase } from './database.ts'
@@ -112,8 +113,9 @@ async function writeTogether(batch: Question[]): Promise<Answer[]> {
     for (const { id, name, args } of batch) {
       database.exec('SAVEPOINT item')
       try {
-        answers.push({ id, value: await ask(name, args) })
+        const value = await ask(name, args)
         database.exec('RELEASE item')
+        answers.push({ id, value })
       } catch (error) {
         try {
           database.exec('ROLLBACK TO item; RELEASE item')
@@ -121,7 +123,7 @@ async function writeTogether(batch: Question[]): Promise<Answer[]> {
           // SQLite has given up the whole transaction, and the savepoint with it: a full or broken disk.
           throw error
         }
-        answers.push({ id, error: faultOf(error, 'question') })
+        answers.push(error instanceof Undo ? { id, value: error.answer } : { id, error: faultOf(error, 'question') })
       }
     }
   } catch (error) {
