@@ -48,6 +48,7 @@ export interface Overrides {
   clock?: Clock
   log?: Log
   times?: BodyTimes
+  readerIdleMs?: number
   inspections?: Inspection[]
   scanners?: Scanner[]
 }
@@ -63,6 +64,7 @@ export interface Service {
 
 const sweepEveryMs = 60 * 60 * 1000
 const drainMs = 25_000
+const readerIdleMs = 60_000
 const uploadTimes: BodyTimes = { idleMs: 30_000, totalMs: 10 * 60_000 }
 
 /**
@@ -182,7 +184,15 @@ async function compose(
           ticketRoutes({ credentials, tickets }),
         ]
       : []),
-    attachmentRoutes({ credentials, records, keys, storage, clock, events }),
+    attachmentRoutes({
+      readerIdleMs: overrides.readerIdleMs ?? readerIdleMs,
+      credentials,
+      records,
+      keys,
+      storage,
+      clock,
+      events,
+    }),
     operationRoutes({ credentials, ready, metrics, policy: config.policy, scan, docs: config.http.docs }),
   ])
   let url = ''

@@ -19,6 +19,8 @@ export interface AttachmentRouteParts extends DownloadParts, EraseParts {
   credentials: Credentials
   clock: Clock
   events: Events
+  /** Longest time in which a reader of content takes nothing at all. */
+  readerIdleMs: number
 }
 
 /** What a file is served with: no browser may render, guess, embed or keep it. */
@@ -148,6 +150,11 @@ export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
         reply.header('content-disposition', contentDisposition(safeName(filename), { type: 'attachment' }))
         reply.header('content-length', range ? range.end - range.start + 1 : size)
         if (range) reply.code(206).header('content-range', `bytes ${range.start}-${range.end}/${size}`)
+        // Who stops reading holds a file open: it is cut off, and may ask for the rest by Range.
+        reply.raw.setTimeout(parts.readerIdleMs, () => {
+          events.readerStalled(id, request.id)
+          reply.raw.destroy()
+        })
         return reply.send(Readable.from(withFirst(first, pieces, tell), { objectMode: false }))
       },
     })

@@ -101,6 +101,10 @@ export async function createServer(
     })
   })
 
+  app.addHook('onRequestAbort', async (request) =>
+    events.requestAborted(request.id, request.routeOptions.url ?? '(none)'),
+  )
+
   app.setErrorHandler((error, request, reply) => {
     if (error instanceof SenderGone) {
       // There is nobody to answer.

@@ -26,6 +26,8 @@ export function createEvents(log: Log, metrics: Metrics) {
       )
       log.info(request, 'request served')
     },
+    requestAborted: (requestId: string, route: string) =>
+      log.info({ requestId, route }, 'request aborted by its sender'),
     /** Something of ours is broken: the operator sees the cause, the caller never does. */
     requestFailed: (requestId: string, error: unknown) => log.error({ requestId, ...causes(error) }, 'request failed'),
     credentialRefused: (requestId: string, route: string) => log.warn({ requestId, route }, 'credential refused'),
@@ -43,6 +45,8 @@ export function createEvents(log: Log, metrics: Metrics) {
       metrics.damaged.inc()
       log.error({ requestId, attachmentId, ...causes(error) }, 'stored file is damaged')
     },
+    readerStalled: (attachmentId: AttachmentId, requestId: string) =>
+      log.warn({ requestId, attachmentId }, 'a reader takes nothing and is cut off'),
     swept(result: { orphans: number; expired: number }) {
       metrics.orphans.inc(result.orphans)
       log.info(result, 'swept')

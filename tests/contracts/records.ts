@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type Attachment, newAttachmentId } from '../../src/attachment.ts'
 import { Unavailable } from '../../src/errors.ts'
 import type { AttachmentQuery } from '../../src/records/questions/attachments.ts'
+import type { AuditLink, AuditQuery } from '../../src/records/questions/audit.ts'
 import type { Settlement } from '../../src/records/questions/settle.ts'
 import type { Records } from '../../src/records/records.ts'
 import { naughtyNames } from '../fixtures/names.ts'
@@ -9,13 +11,15 @@ import { entry, epoch, erasure, later, refusal, settlement } from '../fixtures/s
 
 export interface OpenedRecords {
   records: Records
+  /** The same database, as after a restart. */
+  reopen(): Promise<Records>
   close(): Promise<void>
 }
 
 /** What every adapter of the records must answer, whatever database is behind it. `open` gives a fresh and empty one. */
 export function recordsContract(name: string, open: () => Promise<OpenedRecords>): void {
   async function opened() {
-    const { records, close } = await open()
+    const { records, reopen, close } = await open()
     onTestFinished(close)
     const settle = async (...all: Settlement[]) => {
       for (const one of all) expect(await records.settle(one)).toEqual({ kind: 'settled' })
@@ -31,7 +35,7 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
       (await records.listAttachments({ limit: 200, ...query })).map(({ id }) => id)
     const lease = (now: Date, { limit = 10, lease = 'courier', seconds = 60 } = {}) =>
       records.leaseConfirmations({ lease, now, until: new Date(now.getTime() + seconds * 1000), limit })
-    return { records, settle, settleInTurn, ids, lease }
+    return { records, reopen, settle, settleInTurn, ids, lease }
   }
 
   describe(`records in ${name}: a file is settled`, () => {
@@ -675,6 +679,146 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
         { id: 'mk_0123456789abcdef', firstUsedAt: later(1), files: 1 },
         { id: 'mk_newer', firstUsedAt: later(2), files: 0 },
       ])
+    })
+  })
+
+  describe(`records in ${name}: the chain of the audit trail`, () => {
+    /** The form that the documentation gives, made here a second time: others verify by it. */
+    const digestOf = ({ node, seq, at, who, what, object, outcome, requestId, detail, previous }: AuditLink) => {
+      const fields = [node, seq, at.getTime(), who, what, object, outcome, requestId, detail, previous]
+      return createHash('sha256')
+        .update(JSON.stringify(['clipgate audit', 1, ...fields]))
+        .digest('hex')
+    }
+    async function chainOf(records: Records) {
+      const rows = await records.listAudit({ limit: 1000 })
+      expect(rows.map(({ seq }) => seq)).toEqual(rows.map((_, i) => i + 1))
+      expect(new Set(rows.map(({ node }) => node)).size).toBeLessThanOrEqual(1)
+      expect(rows.map(({ previous }) => previous)).toEqual(
+        ['0'.repeat(64), ...rows.map(({ digest }) => digest)].slice(0, rows.length),
+      )
+      expect(rows.map(({ digest }) => digest)).toEqual(rows.map(digestOf))
+      return rows
+    }
+    const verified = async (records: Records, node: string) => records.verifyAudit({ node, after: null, limit: 1000 })
+
+    it('goes from 1 without gaps through what is settled, read and erased, each row with the digest of the one before', async () => {
+      const { records, settle } = await opened()
+      const [one, other] = [settlement(), refusal()]
+      await settle(one, other)
+      await records.audit(entry({ what: 'read', object: one.attachment.id, detail: 'x', requestId: null }))
+      await records.erase(erasure(one.attachment.id))
+      const rows = await chainOf(records)
+      expect(rows.map(({ what }) => what)).toEqual(['take', 'take', 'read', 'erase'])
+      const { node, digest } = rows.at(-1)!
+      expect(node).toMatch(/^[0-9a-f]{8}$/)
+      expect(await verified(records, node)).toEqual({ whole: 4, last: { node, seq: 4, digest }, broken: null })
+    })
+
+    it('has no gap after fifty that settle at once, of which some fail and some were there already', async () => {
+      const { records, settle } = await opened()
+      const taken = settlement()
+      await settle(taken)
+      const all = Array.from({ length: 50 }, (_, i) => {
+        const delivery = { scope: 'key:tests', key: `failing ${i}`, fingerprint: 'f' }
+        if (i % 5 === 1) return settlement({ id: taken.attachment.id }, { delivery })
+        if (i % 5 === 3) return settlement({}, { delivery: taken.delivery })
+        return settlement()
+      })
+      const answers = await Promise.allSettled(all.map((one) => records.settle(one)))
+      expect(answers.filter(({ status }) => status === 'rejected')).toHaveLength(10)
+      const rows = await chainOf(records)
+      const settled = all.filter((_, i) => i % 5 !== 1 && i % 5 !== 3)
+      expect(rows.map(({ object }) => object)).toEqual([taken, ...settled].map(({ attachment }) => attachment.id))
+    })
+
+    it('has no link of a change that was undone, and goes on from the one before it', async () => {
+      const { records, settle } = await opened()
+      const one = settlement()
+      await settle(one)
+      const before = await chainOf(records)
+      await expect(records.settle({ ...one, delivery: null })).rejects.toThrow()
+      expect(await chainOf(records)).toEqual(before)
+      await settle(settlement())
+      const after = await chainOf(records)
+      expect(after.slice(0, 1)).toEqual(before)
+      expect(after[1]?.previous).toBe(before[0]?.digest)
+    })
+
+    it('goes on after a restart, under the same node', async () => {
+      const { records, reopen, settle } = await opened()
+      await settle(settlement(), settlement())
+      const before = await chainOf(records)
+      const again = await reopen()
+      await again.audit(entry({ what: 'service_start' }))
+      const after = await chainOf(again)
+      expect(after.slice(0, 2)).toEqual(before)
+      expect(after.map(({ node }) => node)).toEqual(Array(3).fill(before[0]!.node))
+    })
+
+    it('is of what is kept, whatever the texts hold', async () => {
+      const { records } = await opened()
+      for (const text of naughtyNames)
+        await records.audit(entry({ who: text, outcome: text, object: text, requestId: text, detail: text }))
+      const rows = await chainOf(records)
+      expect((await verified(records, rows[0]!.node)).broken).toBeNull()
+      expect(rows.map(({ detail }) => detail)).toEqual(
+        naughtyNames.map((text) => text.replaceAll('\0', '\ufffd').toWellFormed()),
+      )
+    })
+
+    it('has a head, which it still contains when it has grown; what was never a head it does not contain', async () => {
+      const { records } = await opened()
+      expect(await records.auditHeads()).toEqual([])
+      for (let i = 0; i < 3; i++) await records.audit(entry({ at: later(i) }))
+      const rows = await chainOf(records)
+      const [head, ...others] = await records.auditHeads()
+      expect([head, others]).toEqual([{ node: rows[2]!.node, seq: 3, digest: rows[2]!.digest }, []])
+      await records.audit(entry())
+      expect(await records.auditHas(head!)).toBe(true)
+      expect(await records.auditHas({ ...head!, seq: 2 })).toBe(false)
+      expect(await records.auditHas({ ...head!, seq: 99 })).toBe(false)
+      expect(await records.auditHas({ ...head!, digest: 'f'.repeat(64) })).toBe(false)
+    })
+
+    it('is verified a few rows at a time, also when it ends with such a few', async () => {
+      const { records } = await opened()
+      for (let i = 0; i < 6; i++) await records.audit(entry({ at: later(i) }))
+      const { node, digest } = (await chainOf(records))[5]!
+      const first = await records.verifyAudit({ node, after: null, limit: 4 })
+      expect(first).toMatchObject({ whole: 4, last: { seq: 4 }, broken: null })
+      const second = await records.verifyAudit({ node, after: first.last, limit: 2 })
+      expect(second).toEqual({ whole: 2, last: { node, seq: 6, digest }, broken: null })
+      expect(await records.verifyAudit({ node, after: second.last, limit: 2 })).toEqual({ ...second, whole: 0 })
+    })
+
+    it('is searched by object, who, kind and time, newest first, page by page, also among rows of one instant', async () => {
+      const { records } = await opened()
+      for (let i = 0; i < 12; i++)
+        await records.audit(
+          entry({
+            at: later(Math.floor(i / 4)),
+            who: i % 2 ? 'odd' : 'even',
+            what: i % 3 ? 'read' : 'see',
+            object: i === 5 ? null : `att_${i % 2}`,
+          }),
+        )
+      const seqs = async (query: Partial<AuditQuery> = {}) =>
+        (await records.findAudit({ limit: 100, ...query })).map(({ seq }) => seq)
+      expect(await seqs()).toEqual([12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1])
+      expect(await seqs({ who: 'odd' })).toEqual([12, 10, 8, 6, 4, 2])
+      expect(await seqs({ what: 'see' })).toEqual([10, 7, 4, 1])
+      expect(await seqs({ object: 'att_1' })).toEqual([12, 10, 8, 4, 2])
+      expect(await seqs({ from: later(1) })).toEqual([12, 11, 10, 9, 8, 7, 6, 5])
+      expect(await seqs({ from: later(1), to: later(2), who: 'even' })).toEqual([7, 5])
+      const paged: number[] = []
+      for (let before: AuditLink | undefined; ; ) {
+        const page = await records.findAudit({ limit: 5, before })
+        paged.push(...page.map(({ seq }) => seq))
+        before = page.at(-1)
+        if (!before) break
+      }
+      expect(paged).toEqual(await seqs())
     })
   })
 

@@ -8,6 +8,7 @@ import { readConfig } from '../../src/config.ts'
 import { openRecords } from '../../src/service.ts'
 import { jpeg, jpegOfSize, png, text } from '../fixtures/files.ts'
 import {
+  eventually,
   keys,
   type Pushed,
   sha256,
@@ -16,6 +17,7 @@ import {
   temporaryFolder,
   testEnvironment,
 } from '../harness.ts'
+import { rawClient } from './raw.ts'
 
 function content({ url }: TestService, id: string, headers: Record<string, string> = {}) {
   return fetch(`${url}/v1/attachments/${id}/content`, { headers: { authorization: `Bearer ${keys.read}`, ...headers } })
@@ -147,6 +149,25 @@ describe('the content', () => {
     expect([gone.status, ((await gone.json()) as { code: string }).code]).toEqual([410, 'gone'])
   })
 
+  it('is cut off for a reader that takes nothing, so that it holds no file open', async () => {
+    const service = await startTestService({
+      env: { MAX_FILE_BYTES: '40000000' },
+      overrides: { readerIdleMs: 50 },
+    })
+    const { body } = await service.push(await jpegOfSize(40_000_000))
+    const client = await rawClient(service.url)
+    client.socket.write(
+      `GET /v1/attachments/${body.attachment.id}/content HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer ${keys.read}\r\n\r\n`,
+    )
+    client.socket.pause()
+    await eventually(
+      () => service.logged.some(({ msg }) => msg === 'a reader takes nothing and is cut off'),
+      (served) => served,
+    )
+    client.socket.resume()
+    expect((await client.closed()).length).toBeLessThan(40_000_000)
+  })
+
   it('needs the scope read', async () => {
     const service = await startTestService()
     const { body } = await service.push(text())
@@ -265,7 +286,7 @@ describe('the audit trail', () => {
     await service.service.stop()
     const { config } = readConfig(testEnvironment(dataDir, 'http://127.0.0.1:1'))
     const records = await openRecords(config, systemClock)
-    const trail = await records.listAudit({ limit: 100 })
+    const trail = (await records.listAudit({ limit: 100 })).filter(({ who }) => who !== '(service)')
     await records.close()
     expect(trail.map(({ who, what, object, outcome }) => [who, what, object, outcome])).toEqual([
       ['pusher', 'take', id, 'accepted'],

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { truncate } from 'node:fs/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { temporaryRecords } from '../../../tests/database.ts'
-import { erasure, settlement } from '../../../tests/fixtures/settlements.ts'
+import { entry, erasure, settlement } from '../../../tests/fixtures/settlements.ts'
 import { OutcomeUnknown, Unavailable } from '../../errors.ts'
 import { openDatabase } from './database.ts'
 
@@ -114,6 +114,33 @@ describe('the writer', () => {
     const unsendable = { ...settlement(), audit: (() => {}) as never }
     await expect(records.settle(unsendable)).rejects.toThrow('could not be cloned')
     await records.close()
+  })
+
+  it('leaves no link in the audit trail of a commit that fails, and the chain goes on without a gap', async () => {
+    const { records, run } = await opened()
+    run(`
+      CREATE TABLE parents (id TEXT PRIMARY KEY);
+      CREATE TABLE children (id TEXT REFERENCES parents DEFERRABLE INITIALLY DEFERRED);
+      CREATE TRIGGER orphan AFTER INSERT ON audit WHEN new.who = 'orphan'
+      BEGIN INSERT INTO children VALUES ('nobody'); END;
+    `)
+    await records.audit(entry())
+    await expect(records.audit(entry({ who: 'orphan' }))).rejects.toThrow(OutcomeUnknown)
+    await records.audit(entry())
+    const rows = await records.listAudit({ limit: 10 })
+    expect(rows.map(({ seq, who }) => [seq, who])).toEqual([
+      [1, 'tests'],
+      [2, 'tests'],
+    ])
+    expect(rows[1]?.previous).toBe(rows[0]?.digest)
+  })
+
+  it('lets nobody change or delete a row of the audit trail', async () => {
+    const { records, run } = await opened()
+    await records.audit(entry())
+    expect(() => run("UPDATE audit SET who = 'other'")).toThrow('never changed')
+    expect(() => run('DELETE FROM audit')).toThrow('never deleted')
+    expect(await records.listAudit({ limit: 10 })).toHaveLength(1)
   })
 
   it('settles two hundred that come at once', async () => {
