@@ -81,19 +81,21 @@ export function audit(program: Command, io: Io): void {
     .description('proves that no row was edited, removed, moved or inserted; exits with 1 and names the first that was')
     .option('--head <seq:digest>', 'a head that was told before: the trail must still contain it', headsOf, [])
     .option('--since <file>', 'a file with such heads in it: a log, or what this command said before')
-    .action(({ head, since }: { head: Head[]; since?: string }) =>
-      withRecords(io, async ({ records }) => {
-        const wanted = [...head, ...(since === undefined ? [] : await headsIn(since))]
+    .action(async ({ head, since }: { head: Head[]; since?: string }) => {
+      const wanted = [...head, ...(since === undefined ? [] : await headsIn(since))]
+      const whole = await withRecords(io, async ({ records }) => {
         const { count, heads, broken } = await verified(records, io)
         const lost = await firstLost(records, wanted)
         if (broken) io.out(sentenceOfBreak(broken))
         else for (const { node, seq, digest } of heads) io.out(`Head of node ${node}: ${seq}:${digest}`)
         if (lost) io.out(sentenceOfLoss(lost, heads))
-        if (broken || lost) io.exitWith(1)
-        else
-          io.out(`The trail is whole: ${count} rows.${wanted.length > 0 ? ' It contains what it was to contain.' : ''}`)
-      }),
-    )
+        if (broken || lost) return false
+        const kept = wanted.length > 0 ? ' It contains what it was to contain.' : ''
+        io.out(`The trail is whole: ${count} rows.${kept}`)
+        return true
+      })
+      if (!whole) io.exitWith(1)
+    })
 }
 
 /** Chain by chain: what is added meanwhile is verified too, and the heads are of what was verified. */
@@ -188,7 +190,7 @@ async function headsIn(path: string): Promise<Head[]> {
   const file = createReadStream(path, 'utf8')
   try {
     for await (const line of createInterface({ input: file, crlfDelay: Number.POSITIVE_INFINITY }))
-      for (const [text, seq, digest] of line.matchAll(/(?<![0-9a-f])(\d{1,15}):([0-9a-f]{64})(?![0-9a-f])/g))
+      for (const [text, seq, digest] of line.matchAll(/(?<!\w)(\d{1,15}):([0-9a-f]{64})(?!\w)/g))
         heads.set(text, { seq: Number(seq), digest: digest! })
   } catch (error) {
     throw new ConfigError([`${path} cannot be read: ${(error as Error).message}`])

@@ -1,7 +1,9 @@
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { appendFile, copyFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import manifest from '../../package.json' with { type: 'json' }
 import { type Clock, systemClock } from '../../src/clock.ts'
 import { auditKinds } from '../../src/records/questions/audit.ts'
 import { openDatabase } from '../../src/records/sqlite/database.ts'
@@ -108,11 +110,11 @@ describe('the audit trail', () => {
     expect(told).toEqual(
       expect.arrayContaining([
         ['(service)', 'key_make', first, 'current'],
-        ['(service)', 'service_start', null, '0.1.0'],
+        ['(service)', 'service_start', null, manifest.version],
         ['pusher', 'take', id, 'accepted'],
         ['all', 'take', refused.body.attachmentId, 'type_mismatch'],
         ['reader', 'see', id, 'shown'],
-        ['reader', 'list', null, '1 shown'],
+        ['reader', 'list', null, '2 shown'],
         ['reader', 'read', id, 'whole'],
         ['reader', 'request_refuse', id, 'forbidden'],
         ['reader', 'request_refuse', refused.body.attachmentId, 'not_accepted'],
@@ -125,7 +127,7 @@ describe('the audit trail', () => {
         ['cli', 'outbox_drop', refused.body.attachmentId, '0 dropped'],
         ['cli', 'key_export', first, 'copying'],
         ['cli', 'key_make', second, 'made'],
-        ['(service)', 'service_stop', null, '0.1.0'],
+        ['(service)', 'service_stop', null, manifest.version],
         ['(service)', 'key_use', second, 'current'],
       ]),
     )
@@ -228,11 +230,10 @@ describe('the audit trail', () => {
     expect((await clipgate(service.dataDir, ['audit', 'export', '--out', file])).code).toBe(2)
 
     const page = await readFile(new URL('../../docs/operations.md', import.meta.url), 'utf8')
-    const program = /```js\n(\/\/ verify\.mjs\n[^`]*)```/.exec(page)?.[1]
+    const program = /```js\n(\/\/ verify\.mjs\n[\s\S]*?)```/.exec(page)?.[1]
     const script = join(service.dataDir, 'verify.mjs')
     await writeFile(script, program ?? '')
-    const { execFileSync } = await import('node:child_process')
-    const verify = (lines: string) => execFileSync('node', [script], { input: lines, encoding: 'utf8' })
+    const verify = (lines: string) => execFileSync('node', [script], { input: lines, encoding: 'utf8', stdio: 'pipe' })
     const lines = rows.map((row) => JSON.stringify(row))
     expect(verify(lines.join('\n'))).toBe(`${rows.at(-1)!.seq}:${rows.at(-1)!.digest}\n`)
     lines[3] = JSON.stringify({ ...rows[3]!, who: 'somebody' })

@@ -24,7 +24,7 @@ describe('every command', () => {
   it('explains itself, and the table of them is complete', async () => {
     const { code, out } = await clipgate(['--help'])
     expect(code).toBe(0)
-    for (const command of ['serve', 'demo', 'emulator', 'doctor', 'migrate', 'keys', 'outbox', 'erase']) {
+    for (const command of ['serve', 'demo', 'emulator', 'doctor', 'migrate', 'keys', 'outbox', 'audit', 'erase']) {
       expect(out).toContain(`  ${command}`)
       const help = await clipgate([command, '--help'])
       expect([help.code, help.out]).toEqual([0, expect.stringContaining(`Usage: clipgate ${command}`)])

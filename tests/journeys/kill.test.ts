@@ -125,6 +125,10 @@ async function expectNoOrphansAfterADay(dataDir: string, env: Record<string, str
   const records = await openRecords(config, systemClock)
   const names = (await files()).map(({ name }) => name)
   const claimed = await records.storedAmong(names)
+  // The audit trail has no gap where a process died.
+  const [head] = await records.auditHeads()
+  const verified = await records.verifyAudit({ node: head!.node, after: null, limit: 1_000_000 })
+  expect(verified).toEqual({ whole: head!.seq, last: head, broken: null })
   await records.close()
   expect(names.sort()).toEqual(claimed.sort())
   expect(await readdir(spool)).toEqual([])
