@@ -95,7 +95,11 @@ async function compose(
   const clock = overrides.clock ?? systemClock
   const paths = dataPaths(config.dataDir)
   const { maxFileBytes } = config.policy
-  const admission = createAdmission({ maxUploads: config.push.maxUploads, waitMs: 10_000, maxFileBytes }, paths.spool)
+  const admission = createAdmission(
+    { maxUploads: config.push.maxUploads, waitMs: 10_000, maxFileBytes },
+    paths.spool,
+    clock,
+  )
   const metrics = createMetrics(() => admission.running())
   const events = createEvents(overrides.log ?? createLog(config.logLevel), metrics)
   const { textsDir, language } = config.confirm
@@ -168,7 +172,12 @@ async function compose(
       name: 'storage',
       needed: true,
       freshMs: 1000,
-      ask: async () => void (await Promise.all([storage.check(), admission.check()])),
+      ask: async () => {
+        // In this order: that the disk is full says more than that a file could not be written.
+        await admission.check()
+        await storage.check()
+        return undefined
+      },
     },
     { name: 'scan', needed: true, freshMs: 5000, ask: () => askScanners(scanners) },
     { name: 'genesys', needed: false, freshMs: 30_000, ask: () => askGenesys(config, genesys) },

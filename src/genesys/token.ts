@@ -99,7 +99,9 @@ export function createTokens({ loginUrl, clientId, clientSecret, clock, events, 
     async get() {
       if (current && now() < current.renewAt) return current.value
       const stillGood = current && now() < current.expiresAt ? current.value : null
-      if (refusal && now() < refusal.until) {
+      // One that would last longer was made before the clock was set back.
+      const refusedFor = refusal ? refusal.until - now() : 0
+      if (refusal && refusedFor > 0 && refusedFor <= refusedForMs) {
         if (stillGood !== null) return stillGood
         throw refusal.error
       }

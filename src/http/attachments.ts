@@ -6,7 +6,7 @@ import type { Credentials } from '../access/credentials.ts'
 import { type DownloadParts, openContent } from '../access/download.ts'
 import { type Attachment, parseAttachmentId } from '../attachment.ts'
 import type { Clock } from '../clock.ts'
-import { BadRequest, Damaged, NotFound } from '../errors.ts'
+import { BadRequest, Damaged, NotFound, Unavailable } from '../errors.ts'
 import type { AuditEntry } from '../records/questions/audit.ts'
 import { type EraseParts, erase } from '../retention/erase.ts'
 import type { Events } from '../telemetry/events.ts'
@@ -34,7 +34,7 @@ const contentHeaders = {
 
 const problems = (...statuses: number[]) => Object.fromEntries(statuses.map((status) => [status, problemShape]))
 
-/** /v1/attachments. Every read is in the audit trail before its answer begins. */
+/** /v1/attachments. Every read is in the audit trail, or where that cannot be written in the log, before its answer begins. */
 export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
   const { credentials, records, clock, events } = parts
   const params = z.object({ id: z.string() })
@@ -46,10 +46,18 @@ export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
     if (!attachment) throw new NotFound('attachment')
     return attachment
   }
-  const audit = (
+  const audit = async (
     entry: Pick<AuditEntry, 'what' | 'object' | 'outcome' | 'detail'>,
     request: { id: string; who: string | null },
-  ) => records.audit({ ...entry, at: clock.now(), who: request.who ?? 'anyone', requestId: request.id })
+  ) => {
+    const row = { ...entry, at: clock.now(), who: request.who ?? 'anyone', requestId: request.id }
+    try {
+      await records.audit(row)
+    } catch (error) {
+      // A disk that is full must not stop reading.
+      if (!(error instanceof Unavailable) || !events.auditKeptInLog(row, error)) throw error
+    }
+  }
 
   return (app) => {
     app.route({

@@ -1,6 +1,7 @@
-import { rm } from 'node:fs/promises'
+import { rm, statfs } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { temporaryFolder } from '../../tests/folder.ts'
+import { manualClock } from '../../tests/genesys/clock.ts'
 import { Conflict, Unavailable } from '../errors.ts'
 import { type AdmissionLimits, createAdmission } from './admission.ts'
 
@@ -8,7 +9,8 @@ const limits: AdmissionLimits = { maxUploads: 2, waitMs: 60_000, maxFileBytes: 1
 
 async function admission(changed: Partial<AdmissionLimits> = {}) {
   const folder = await temporaryFolder()
-  return { folder, ...createAdmission({ ...limits, ...changed }, folder) }
+  const clock = manualClock()
+  return { folder, clock, ...createAdmission({ ...limits, ...changed }, folder, clock) }
 }
 
 /** Whether it has been answered by now. */
@@ -109,12 +111,42 @@ describe('room on the disk', () => {
   })
 
   it('cannot be known without the folder: that is unavailable', async () => {
-    const { folder, enter, check, running } = await admission()
+    const { folder, clock, enter, check, running } = await admission()
     await check()
     await rm(folder, { recursive: true })
+    clock.jump(1000)
     await expect(enter({ scope: 's', key: 'k' })).rejects.toThrow(Unavailable)
     await expect(enter({ scope: 's', key: 'k' })).rejects.toThrow(Unavailable)
     await expect(check()).rejects.toThrow(Unavailable)
     expect(running()).toBe(0)
+  })
+
+  it('is measured once a second, however many come, and at once when the clock is set back', async () => {
+    const { folder, clock, enter } = await admission({ maxUploads: 9 })
+    ;(await enter(null))()
+    await rm(folder, { recursive: true })
+    clock.jump(999)
+    for (const leave of await Promise.all([enter(null), enter(null)])) leave()
+    clock.jump(-3_600_000)
+    await expect(enter(null)).rejects.toThrow(Unavailable)
+  })
+
+  it('is measured anew for who asks whether there is any', async () => {
+    const { folder, enter, check } = await admission()
+    ;(await enter(null))()
+    await rm(folder, { recursive: true })
+    await expect(check()).rejects.toThrow('the spool cannot be reached')
+  })
+
+  it('is measured again before files that have come and gone since could have used it up', async () => {
+    const { bavail, blocks, bsize } = await statfs(await temporaryFolder())
+    const room = bavail * bsize - Math.min(64 * 1024 * 1024, (blocks * bsize) / 20)
+    // Room for three, and a half of one.
+    const { folder, enter } = await admission({ maxFileBytes: Math.floor(room / 3.5) })
+    ;(await enter(null))()
+    ;(await enter(null))()
+    await rm(folder, { recursive: true })
+    ;(await enter(null))()
+    await expect(enter(null)).rejects.toThrow('the spool cannot be reached')
   })
 })

@@ -1,4 +1,5 @@
 import { statfs } from 'node:fs/promises'
+import type { Clock } from '../clock.ts'
 import { Conflict, Unavailable } from '../errors.ts'
 import { createPlaces } from './places.ts'
 
@@ -10,8 +11,12 @@ export interface AdmissionLimits {
   maxFileBytes: number
 }
 
-/** Room that is left alone for the database and the system, in bytes. */
-const reserveBytes = 64 * 1024 * 1024
+/** Room that is left alone, for the database's commits and the system: so much, or a twentieth of a small disk. In bytes. */
+const mostReserve = 64 * 1024 * 1024
+const reservePart = 1 / 20
+
+/** How long the room on the disk is taken for known. Others write there too. */
+const measuredForMs = 1000
 
 /** Of all places, how many more there are for senders whose signature holds, or not, at the end of their body. */
 const unprovenShare = 1 / 16
@@ -29,18 +34,38 @@ export interface Admission {
   running(): number
 }
 
-export function createAdmission(limits: AdmissionLimits, spoolDir: string): Admission {
+interface Measured {
+  at: number
+  /** What the disk had, in bytes, beside the reserve. */
+  room: Promise<number>
+  /** Files that have left since: each may have taken as much as a file may. */
+  left: number
+}
+
+export function createAdmission(limits: AdmissionLimits, spoolDir: string, clock: Clock): Admission {
   const deliveries = new Set<string>()
   const known = createPlaces(limits.maxUploads, limits.waitMs)
   const unproven = createPlaces(Math.max(1, Math.floor(limits.maxUploads * unprovenShare)), limits.waitMs)
   const running = () => known.taken() + unproven.taken()
+  let measured: Measured | null = null
+
+  function measure(): Measured {
+    const now: Measured = { at: clock.now().getTime(), room: roomIn(spoolDir), left: 0 }
+    // Trouble is no measure.
+    now.room.catch(() => {
+      if (measured === now) measured = null
+    })
+    measured = now
+    return now
+  }
 
   async function roomOnDisk(files: number): Promise<void> {
-    const { bavail, bsize } = await statfs(spoolDir).catch((cause) => {
-      throw new Unavailable('the spool cannot be reached', { cause })
-    })
-    if (bavail * bsize < reserveBytes + files * limits.maxFileBytes)
-      throw new Unavailable('the disk is full', { retryAfterSeconds: 30 })
+    const fresh = measured !== null && Math.abs(clock.now().getTime() - measured.at) < measuredForMs
+    const last = measured !== null && fresh ? measured : measure()
+    const needed = files * limits.maxFileBytes
+    let room = await last.room
+    if (room >= needed && room < needed + last.left * limits.maxFileBytes) room = await measure().room
+    if (room < needed) throw new Unavailable('the disk is full', { retryAfterSeconds: 30 })
   }
 
   return {
@@ -50,7 +75,11 @@ export function createAdmission(limits: AdmissionLimits, spoolDir: string): Admi
       if (name && deliveries.has(name)) throw new Conflict('in_progress', 'This delivery is still running.')
       if (name) deliveries.add(name)
       try {
-        const leave = await (proven ? known : unproven).take()
+        const giveBack = await (proven ? known : unproven).take()
+        const leave = () => {
+          if (measured) measured.left++
+          giveBack()
+        }
         try {
           await roomOnDisk(running())
         } catch (error) {
@@ -66,7 +95,17 @@ export function createAdmission(limits: AdmissionLimits, spoolDir: string): Admi
         throw error
       }
     },
-    check: () => roomOnDisk(running() + 1),
+    check() {
+      measure()
+      return roomOnDisk(running() + 1)
+    },
     running,
   }
+}
+
+async function roomIn(folder: string): Promise<number> {
+  const { bavail, blocks, bsize } = await statfs(folder).catch((cause) => {
+    throw new Unavailable('the spool cannot be reached', { cause })
+  })
+  return bavail * bsize - Math.min(mostReserve, blocks * bsize * reservePart)
 }

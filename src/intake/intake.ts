@@ -66,7 +66,8 @@ export async function intake(arrival: Arrival, caller: Caller, parts: IntakePart
       if (judgement.accepted && !file.tooLarge) await parts.storage.adopt(id, file)
       return await settle(arrival, caller, file, judgement, parts)
     } finally {
-      await file.discard()
+      // The answer is known: what is left of a file is sealed, nobody has its key, and the next start removes it.
+      await file.discard().catch((error: unknown) => parts.events.spoolNotCleared(error))
     }
   } finally {
     leave()
@@ -132,7 +133,8 @@ async function settle(
       quotaUse: quotas.useOf(conversationId, refusal ? 0 : (file.size ?? 0)),
       audit: { at: now, who, what: 'take', object: id, outcome: refusal?.code ?? 'accepted', requestId, detail: null },
     })
-    if (settled.kind !== 'settled' && kept) await storage.remove(id)
+    // What cannot be removed now is an orphan, which the sweep removes: the answer is known.
+    if (settled.kind !== 'settled' && kept) await storage.remove(id).catch(() => {})
     if (settled.kind === 'spent') throw new Unauthorized(usedUp)
     if (settled.kind === 'over_quota') throw quotas.exceeded()
     if (settled.kind === 'already' && delivery) {

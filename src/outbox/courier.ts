@@ -52,7 +52,8 @@ const stopWithinMs = 15_000
 export function createCourier(options: CourierOptions): Courier {
   const { records, clock, events, concurrency = 8 } = options
   const parts = { ...options, views: createViews(options.genesys, clock) }
-  const running = new Set<Promise<void>>()
+  /** Each with its conversation. */
+  const running = new Map<Promise<void>, string>()
   const stopping = new AbortController()
   let rest = new AbortController()
   let loop: Promise<void> | null = null
@@ -82,7 +83,7 @@ export function createCourier(options: CourierOptions): Courier {
         running.delete(delivery)
         wake()
       })
-      running.add(delivery)
+      running.set(delivery, one.conversationId)
     }
     if (counted === null || now() - counted.at >= countEveryMs || now() < counted.at) await count()
     const untilDue = (counted?.nextDueAt?.getTime() ?? Number.POSITIVE_INFINITY) - now()
@@ -96,6 +97,7 @@ export function createCourier(options: CourierOptions): Courier {
       now: at,
       until: new Date(at.getTime() + leaseMs),
       limit,
+      busy: [...running.values()],
     })
   }
 
@@ -148,7 +150,7 @@ export function createCourier(options: CourierOptions): Courier {
       stopping.abort()
       wake()
       const ended = new AbortController()
-      const finished = Promise.allSettled([loop]).then(() => Promise.allSettled(running))
+      const finished = Promise.allSettled([loop]).then(() => Promise.allSettled(running.keys()))
       await Promise.race([finished, clock.wait(stopWithinMs, ended.signal)])
       ended.abort()
     },

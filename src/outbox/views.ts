@@ -32,7 +32,7 @@ export function createViews(genesys: Pick<GenesysClient, 'getConversation'>, clo
     fresh,
     async recent(conversationId, will) {
       const found = kept.get(conversationId)
-      const isRecent = found !== undefined && clock.now().getTime() - found.at < keptMs
+      const isRecent = found !== undefined && Math.abs(clock.now().getTime() - found.at) < keptMs
       return isRecent && will.do(found.view) ? found.view : fresh(conversationId)
     },
   }

@@ -1,5 +1,5 @@
-import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes } from 'node:crypto'
-import { open, readFile, rm, stat } from 'node:fs/promises'
+import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes, randomUUID } from 'node:crypto'
+import { link, open, readFile, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { syncFolder } from '../durable.ts'
 import { ConfigError, Damaged, Unavailable } from '../errors.ts'
@@ -116,20 +116,26 @@ export async function readKeyFile(path: string): Promise<Buffer[] | null> {
   return keys
 }
 
-/** Makes a key file with one new key, durable before this resolves. Never replaces a file: throws `ConfigError`. */
+/**
+ * Makes a key file with one new key, durable before this resolves. Never replaces a file: throws `ConfigError`. It takes its
+ * name only when it is whole: half a key file, left by a process that died, would refuse every start after it.
+ */
 export async function createKeyFile(path: string): Promise<Buffer[]> {
   const key = randomBytes(dataKeyBytes)
   const lines = `# Clipgate master key. Without it no stored file can be read: keep a copy in a safe place.\n${masterKeyId(key)} ${key.toString('base64')}\n`
+  const unnamed = `${path}.${randomUUID()}`
   try {
-    const file = await open(path, 'wx', 0o600)
     try {
-      await file.writeFile(lines)
-      await file.sync()
-    } catch (error) {
-      await rm(path, { force: true })
-      throw error
+      const file = await open(unnamed, 'wx', 0o600)
+      try {
+        await file.writeFile(lines)
+        await file.sync()
+      } finally {
+        await file.close()
+      }
+      await link(unnamed, path)
     } finally {
-      await file.close()
+      await rm(unnamed, { force: true })
     }
     await syncFolder(dirname(path))
   } catch (error) {

@@ -33,7 +33,11 @@ export async function fsStorage(dir: string, spoolDir: string): Promise<Storage>
           await handle.close()
         }
         await rename(file.path, path)
-        await syncFolder(dirname(path))
+        await syncFolder(dirname(path)).catch(async (error: unknown) => {
+          // No record will claim it, and on a full disk its room is wanted before the sweep comes by.
+          await unlink(path).catch(() => {})
+          throw error
+        })
       })
     },
 
@@ -75,9 +79,8 @@ export async function fsStorage(dir: string, spoolDir: string): Promise<Storage>
         const probe = join(spoolDir, `probe-${randomUUID()}`)
         const handle = await open(probe, 'w', 0o600)
         try {
-          await handle.writeFile('probe')
+          await handle.writeFile('probe').finally(() => handle.close())
         } finally {
-          await handle.close()
           await unlink(probe)
         }
       })

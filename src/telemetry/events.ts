@@ -2,6 +2,17 @@ import type { Attachment, AttachmentId, Way } from '../attachment.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 
+/** What the audit trail says of a deed; here only to be passed on. */
+interface AuditRow {
+  at: Date
+  who: string
+  what: string
+  object: string | null
+  outcome: string
+  requestId: string | null
+  detail: string | null
+}
+
 /**
  * What happens, in the words of the trade: one function an event, and the only place that decides what of it is logged
  * and counted. Nothing here may carry a secret, a token, a file's name or its content.
@@ -56,6 +67,17 @@ export function createEvents(log: Log, metrics: Metrics) {
       log.info({ node, head: `${seq}:${digest}` }, 'audit head'),
     auditHeadUnknown: (error: unknown) => log.error(causes(error), 'audit head cannot be read'),
     notAudited: (what: string, error: unknown) => log.error({ what, ...causes(error) }, 'not in the audit trail yet'),
+    spoolNotCleared: (error: unknown) => log.error(causes(error), 'a file is left in the spool'),
+    /**
+     * A read went on though its row could not be written: the log has it in its place. False: the log takes no errors, so
+     * that it has not.
+     */
+    auditKeptInLog(row: AuditRow, error: unknown): boolean {
+      if (!log.isLevelEnabled('error')) return false
+      metrics.auditInLog.inc()
+      log.error({ audit: row, ...causes(error) }, 'audit row kept in the log')
+      return true
+    },
     sweepFailed: (error: unknown) => log.error(causes(error), 'sweep failed'),
 
     confirmed(attachmentId: AttachmentId, way: Way, attempts: number) {

@@ -29,6 +29,11 @@ export function createMetrics(uploadsRunning: () => number = () => 0) {
       help: 'Reads refused because bytes were damaged.',
       registers,
     }),
+    auditInLog: new Counter({
+      name: 'clipgate_audit_in_log_total',
+      help: 'Reads whose audit row could not be written and is in the log.',
+      registers,
+    }),
     requests: new Histogram({
       name: 'clipgate_http_request_seconds',
       help: 'Time from a request to its answer, in seconds.',

@@ -40,8 +40,11 @@ export function beginPass({ path, attachmentId, dataKey }: PassStart, scratch: B
   let size = 0
   let written = 0
   const abort = () => {
-    closeSync(file)
-    rmSync(path, { force: true })
+    try {
+      closeSync(file)
+    } finally {
+      rmSync(path, { force: true })
+    }
   }
   const write = (bytes: Buffer) => {
     for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, bytes.length - at)

@@ -17,17 +17,18 @@ export interface Leased {
 
 /**
  * Takes up to `limit` confirmations that are due, at most one a conversation, oldest first. One whose lease ran out is
- * taken again as uncertain.
+ * taken again as uncertain, unless its conversation is `busy`: what runs here runs on though the clock was set forward.
  */
 export async function leaseConfirmations(
   db: Kysely<Schema>,
-  { lease, now, until, limit }: { lease: string; now: Date; until: Date; limit: number },
+  { lease, now, until, limit, busy = [] }: { lease: string; now: Date; until: Date; limit: number; busy?: string[] },
 ): Promise<Leased[]> {
   const due = await db
     .selectFrom('confirmations')
     .select(['attachment_id', 'conversation_id', 'language', 'attempts', 'uncertain', 'lease'])
     .where('state', '=', 'pending')
     .where('next_at', '<=', now.getTime())
+    .$if(busy.length > 0, (rows) => rows.where('conversation_id', 'not in', busy))
     .where(({ not, exists, selectFrom }) =>
       not(
         exists(

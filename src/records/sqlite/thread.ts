@@ -34,7 +34,9 @@ export interface Answer {
 type Ask = (db: Kysely<Schema>, ...args: unknown[]) => Promise<unknown>
 
 const { path, role } = workerData as ThreadOptions
-const questions = { ...(role === 'writer' ? changes : reads) } as unknown as Record<string, Ask>
+/** Writes though it changes nothing: whether the disk takes a commit is not known before one was tried. */
+const touch = async () => void connection().exec('PRAGMA user_version = 0')
+const questions = { ...(role === 'writer' ? { ...changes, touch } : reads) } as unknown as Record<string, Ask>
 const waiting: Question[] = []
 let database: Database | null = null
 let db: Kysely<Schema>
@@ -136,9 +138,15 @@ async function writeTogether(batch: Question[]): Promise<Answer[]> {
     return answers
   } catch (error) {
     closeDatabase()
-    return batch.map(({ id }) => ({ id, error: faultOf(error, 'commit') }))
+    const fault = faultOf(error, 'commit')
+    // A disk that is full did not take the last frame, which is the one that commits: this much is known.
+    if (fault.errcode === full) fault.failed = 'transaction'
+    return batch.map(({ id }) => ({ id, error: fault }))
   }
 }
+
+/** SQLITE_FULL */
+const full = 13
 
 async function ask(name: string, args: unknown[]): Promise<unknown> {
   const question = questions[name]
@@ -162,7 +170,11 @@ function closeDatabase(): void {
   database = null
 }
 
+/** SQLITE_IOERR */
+const ioError = 10
+
 function faultOf(error: unknown, failed: NonNullable<Answer['error']>['failed']): NonNullable<Answer['error']> {
-  const { message, errcode } = error as { message: string; errcode?: number }
-  return { message, errcode, failed }
+  const { message, code, errcode } = error as { message: string; code?: string; errcode?: number }
+  // The package tells no result code of what fails while rows are read: a broken disk or file.
+  return { message, errcode: errcode ?? (code === 'ERR_SQLITE_ERROR' ? ioError : undefined), failed }
 }
