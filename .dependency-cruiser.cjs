@@ -13,9 +13,9 @@ const mayImport = {
   outbox: ['genesys', 'records', 'telemetry'],
   retention: ['records', 'storage', 'telemetry'],
   intake: ['records', 'scan', 'seal', 'storage', 'telemetry'],
-  doors: ['intake'],
+  doors: ['intake', 'access'],
   access: ['records', 'seal', 'storage', 'config\\.ts'],
-  http: ['access', 'doors', 'intake', 'records', 'retention', 'telemetry', 'config\\.ts'],
+  http: ['access', 'doors', 'intake', 'records', 'retention', 'seal', 'telemetry', 'config\\.ts'],
   cli: ['.*'],
 }
 

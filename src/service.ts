@@ -110,8 +110,9 @@ async function compose(
   open.push(() => lock.release())
   const records = await openRecords(config, clock)
   open.push(() => records.close())
-  const keys = await openKeys(config.masterKeyFile, records, clock)
   const storage = overrides.storage ?? (await fsStorage(paths.objects, paths.spool))
+  await refuseForeignObjects(records, storage)
+  const keys = await openKeys(config.masterKeyFile, records, clock)
   const spool = await openSpool(paths.spool, Math.max(2, Math.min(8, availableParallelism())))
   open.push(() => spool.close())
   // This process is the only one that serves from this folder, so leases that are left are of one that died.
@@ -310,6 +311,18 @@ export async function openKeys(path: string, records: Records, clock: Clock): Pr
     await records.nameMasterKey({ id, at, audit: entry })
   }
   return ring
+}
+
+/**
+ * Records that have never sealed a file beside a storage that has files: the database was lost or is another one. A sweep
+ * would take every file for an orphan. Throws `ConfigError`.
+ */
+async function refuseForeignObjects(records: Records, storage: Storage): Promise<void> {
+  if ((await records.masterKeyIds()).length > 0) return
+  for await (const _ of storage.list())
+    throw new ConfigError([
+      'The storage has files, and the database knows of none that was ever kept. Put back the database that belongs to them, or move them away.',
+    ])
 }
 
 /** Null: nothing is confirmed. */

@@ -39,7 +39,11 @@ export async function openContent(attachment: Attachment, { records, keys, stora
       try {
         return await storage.open(id, range)
       } catch (error) {
-        if (error instanceof NotFound) throw new Damaged('the stored bytes are missing', { cause: error })
+        if (error instanceof NotFound) {
+          // Erased since its record was read?
+          if (!(await records.dataKey(id))) throw new Gone('The file was erased.')
+          throw new Damaged('the stored bytes are missing', { cause: error })
+        }
         throw error
       }
     },

@@ -51,7 +51,12 @@ function report(error: unknown, io: Io): number {
     io.err(`It cannot be done now: ${error.message}${cause}`)
     return 1
   }
-  const { code, message, stack } = error as NodeJS.ErrnoException
+  const { code, message, stack, syscall } = error as NodeJS.ErrnoException
+  // Trouble with a folder, a file or an address: the message says which.
+  if (code !== undefined && code !== 'EADDRINUSE' && syscall !== undefined) {
+    io.err(message)
+    return 1
+  }
   io.err(
     code === 'EADDRINUSE'
       ? `${message}. Another process listens there: choose another port.`

@@ -1,6 +1,5 @@
 import { Readable } from 'node:stream'
 import contentDisposition from 'content-disposition'
-import parseRange from 'range-parser'
 import { z } from 'zod'
 import type { Credentials } from '../access/credentials.ts'
 import { type DownloadParts, openContent } from '../access/download.ts'
@@ -12,6 +11,7 @@ import { type EraseParts, erase } from '../retention/erase.ts'
 import type { Events } from '../telemetry/events.ts'
 import { answerProblem } from './answer.ts'
 import { letIn } from './letIn.ts'
+import { rangeOf } from './range.ts'
 import type { Routes } from './server.ts'
 import { attachmentShape, listAnswer, listQuery, problemShape, receiptShape } from './shapes.ts'
 
@@ -133,8 +133,8 @@ export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
         }
         const { attachment, bytes } = await openContent(asked, parts).catch(tell)
         const { size, type, filename } = attachment
-        const ranges = request.headers.range === undefined ? null : parseRange(size, request.headers.range)
-        if (ranges === -1) {
+        const range = rangeOf(request.headers.range, size)
+        if (range === 'unsatisfiable') {
           reply.header('content-range', `bytes */${size}`)
           const problem = {
             status: 416,
@@ -144,8 +144,6 @@ export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
           }
           return answerProblem(request, reply, problem)
         }
-        // Several ranges, or a header that is no range: the whole file, as RFC 9110 allows.
-        const range = Array.isArray(ranges) && ranges.type === 'bytes' && ranges.length === 1 ? ranges[0]! : null
         await audit(
           { what: 'read', object: id, outcome: range ? `bytes ${range.start}-${range.end}` : 'whole', detail: null },
           request,
@@ -163,7 +161,10 @@ export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
           events.readerStalled(id, request.id)
           reply.raw.destroy()
         })
-        return reply.send(Readable.from(withFirst(first, pieces, tell), { objectMode: false }))
+        const stream = Readable.from(withFirst(first, pieces, tell), { objectMode: false })
+        // A reader that is gone by now leaves the generator unstarted, and then nothing else would close the file.
+        stream.once('close', () => void pieces.return(undefined).catch(() => {}))
+        return reply.send(stream)
       },
     })
 

@@ -71,6 +71,9 @@ export function operationRoutes({ credentials, ready, metrics, policy, scan, doc
     })
     await app.register(async (scope) => {
       scope.addHook('onRequest', mayReadDocs)
+      scope.addHook('onRoute', (route) => {
+        route.config = { ...route.config, media: '*/*' }
+      })
       await scope.register(swaggerUi, {
         routePrefix: '/docs',
         staticCSP: true,

@@ -82,6 +82,10 @@ export function problemOf(error: unknown): Problem {
       detail: 'It was not done. It is safe to send the same again.',
       retryAfterSeconds: error.retryAfterSeconds,
     }
+  // A file of the documentation pages that is not there, or may not be asked for in this way.
+  const { statusCode } = error as { statusCode?: number }
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+    return { status: 404, code: 'not_found', title: 'Not found.', detail: 'There is nothing here under this name.' }
   return { status: 500, code: 'internal', title: 'Something failed.', detail: 'The operator has been told.' }
 }
 

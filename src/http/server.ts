@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import fastifySwagger from '@fastify/swagger'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import {
@@ -32,6 +33,18 @@ declare module 'fastify' {
 }
 
 const waiting = new WeakSet<IncomingMessage>()
+/** What is being answered on a connection. */
+const running = new WeakMap<Socket, { request: IncomingMessage; response: ServerResponse }>()
+
+const notFound = {
+  status: 404,
+  code: 'not_found',
+  title: 'Not found.',
+  detail: 'There is nothing here under this name.',
+}
+
+/** The one route whose broken bodies are broken forms. */
+const pushPath = '/webhook/file-upload'
 
 function typed(app: FastifyInstance) {
   return app.withTypeProvider<ZodTypeProvider>()
@@ -55,6 +68,12 @@ export async function createServer(
       http: { headersTimeout: 15_000, connectionsCheckingInterval: 5_000, maxHeaderSize: 16 * 1024 },
       forceCloseConnections: 'idle',
       exposeHeadRoutes: false,
+      // An id that is too long names nothing, like any other that is malformed.
+      routerOptions: { maxParamLength: 16 * 1024 },
+      return503OnClosing: false,
+      frameworkErrors: (_error, request, reply) => {
+        void answerProblem(request, reply as never, notFound)
+      },
       clientErrorHandler: refuseBrokenRequest,
     }),
   )
@@ -67,17 +86,23 @@ export async function createServer(
     waiting.add(request)
     app.routing(request, response)
   })
+  // A sender may say that it is done and still wait for its answer.
+  ;(app.server as unknown as { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true
   // Bodies are left unread here: each route that takes one reads it in its own way.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
 
   app.addHook('onRequest', async (request, reply) => {
     request.waitsForContinue = waiting.has(request.raw)
+    running.set(request.raw.socket, { request: request.raw, response: reply.raw })
     reply.header('x-request-id', request.id)
     reply.header('x-content-type-options', 'nosniff')
     const { media = 'application/json' } = request.routeOptions.config
-    if (request.headers.accept !== undefined && media !== '*/*' && !request.is404) {
-      const accepted = new Negotiator(request.raw).mediaType([media, 'application/problem+json'])
+    if (media !== '*/*' && !request.is404) {
+      const accepted = new Negotiator({ headers: { accept: withoutParameters(request.headers.accept) } }).mediaType([
+        media,
+        'application/problem+json',
+      ])
       if (accepted === undefined) {
         const problem = {
           status: 406,
@@ -89,6 +114,11 @@ export async function createServer(
       }
     }
     return undefined
+  })
+  app.addHook('preValidation', async (request) => {
+    // `?state=&type=` asks for nothing in particular.
+    const query = request.query as Record<string, unknown>
+    for (const [name, value] of Object.entries(query)) if (value === '') delete query[name]
   })
   app.addHook('onResponse', async (request, reply) => {
     events.requestServed({
@@ -154,15 +184,15 @@ export async function createServer(
   for (const add of routes) await app.register(async (scope) => add(typed(scope)))
   refuseOtherMethods(app, methodsOf)
   app.setNotFoundHandler((request, reply) => {
-    const problem = {
-      status: 404,
-      code: 'not_found',
-      title: 'Not found.',
-      detail: 'There is nothing here under this name.',
-    }
-    return answerProblem(request, reply, problem)
+    return answerProblem(request, reply, notFound)
   })
   return app
+}
+
+/** `text/plain;version=0.0.4` asks for text/plain: our types have no parameters. But for `q`, which ranks them. */
+function withoutParameters(accept: string | undefined): string {
+  const bare = (accept ?? '').replace(/;(?!\s*q\s*=)[^,;]*/gi, '')
+  return bare.trim() === '' ? '*/*' : bare
 }
 
 /** A path that is known answers 405 to methods that it does not have, and says which it has. */
@@ -197,7 +227,7 @@ function asBadRequest(error: unknown, request: FastifyRequest): BadRequest | nul
   const { code, statusCode } = error as { code?: string; statusCode?: number }
   if (code?.startsWith('FST_ERR_CTP_'))
     return new BadRequest(
-      request.routeOptions.url === '/webhook/file-upload' ? 'bad_multipart' : 'bad_request',
+      request.routeOptions.url === pushPath ? 'bad_multipart' : 'bad_request',
       'The body or its Content-Type is malformed.',
     )
   if (code?.startsWith('FST_') && statusCode === 400) return new BadRequest('bad_request', 'The request is malformed.')
@@ -205,9 +235,16 @@ function asBadRequest(error: unknown, request: FastifyRequest): BadRequest | nul
 }
 
 /** A request that is no HTTP: there is no request object to answer, only a socket. */
-function refuseBrokenRequest(error: NodeJS.ErrnoException, socket: import('node:net').Socket): void {
+function refuseBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
+    return
+  }
+  const current = running.get(socket)
+  const isAnswering = current !== undefined && !current.response.writableEnded
+  if (isAnswering && (current.request.complete || current.response.headersSent)) {
+    // What is broken came after a whole request, whose answer is on its way and is the last.
+    current.response.shouldKeepAlive = false
     return
   }
   const [status, code, title] =
@@ -215,7 +252,9 @@ function refuseBrokenRequest(error: NodeJS.ErrnoException, socket: import('node:
       ? ['431 Request Header Fields Too Large', 'bad_request', 'The headers are too large.']
       : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
         ? ['408 Request Timeout', 'too_slow', 'The request did not come in time.']
-        : ['400 Bad Request', 'bad_request', 'The request is no HTTP that we read.']
+        : isAnswering && current.request.url?.startsWith(pushPath)
+          ? ['400 Bad Request', 'bad_multipart', 'The form was cut off, or its framing is broken.']
+          : ['400 Bad Request', 'bad_request', 'The request is no HTTP that we read.']
   const requestId = `req_${randomBytes(10).toString('hex')}`
   const body = JSON.stringify({
     type: `urn:clipgate:problem:${code}`,

@@ -50,7 +50,9 @@ export type Intake = (arrival: Arrival, caller: Caller) => Promise<Outcome>
  * nothing was said: `Unavailable` (send it again), `Conflict`, `Gone`, or what reading the arrival threw.
  */
 export async function intake(arrival: Arrival, caller: Caller, parts: IntakeParts): Promise<Outcome> {
-  await parts.quotas.foresee(arrival.conversationId)
+  // What may be known already must be answered as it was, quota or not; and who has proved nothing is told nothing.
+  const mayBeKnown = arrival.delivery !== null || arrival.messageId !== null || arrival.unproven
+  if (!mayBeKnown) await parts.quotas.foresee(arrival.conversationId)
   const leave = await parts.admission.enter(arrival.delivery, !arrival.unproven)
   try {
     const id = newAttachmentId()
@@ -60,8 +62,12 @@ export async function intake(arrival: Arrival, caller: Caller, parts: IntakePart
       if (file.tooLarge) await arrival.proved()
       const delivery = deliveryOf(arrival, file)
       const earlier = delivery && (await parts.records.earlierDelivery(delivery))
-      if (earlier && arrival.spend && !(await parts.records.spend(arrival.spend))) throw new Unauthorized(usedUp)
-      if (delivery && earlier) return { attachment: sameAnswer(delivery, earlier), repeated: true }
+      if (delivery && earlier) {
+        const attachment = sameAnswer(delivery, earlier)
+        if (arrival.spend && !(await parts.records.spend(arrival.spend))) throw new Unauthorized(usedUp)
+        return { attachment, repeated: true }
+      }
+      if (mayBeKnown) await parts.quotas.foresee(arrival.conversationId)
       const judgement = await judge(arrival, file, parts)
       if (judgement.accepted && !file.tooLarge) await parts.storage.adopt(id, file)
       return await settle(arrival, caller, file, judgement, parts)

@@ -5,7 +5,7 @@ import type { Records } from '../records/records.ts'
 
 /** What each conversation may send on a day. The commit of a record decides; here it is foreseen. */
 export interface Quotas {
-  /** Throws `Throttled` when not one more file may come today, before a byte of it is read. */
+  /** Throws `Throttled` when not one more file may come today, before more work is done for it. */
   foresee(conversationId: string | null): Promise<void>
   /** Null: it has no quota. */
   useOf(conversationId: string | null, acceptedBytes: number): QuotaUse | null

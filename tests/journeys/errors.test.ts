@@ -163,6 +163,26 @@ describe('404, 405 and 406', () => {
     }
   })
 
+  it('a caller that asks with parameters, ranks, blanks or for anything gets its answer', async () => {
+    const { url } = await startTestService()
+    for (const accept of ['application/json; charset=utf-8', 'text/html, */*;q=0.1', '', 'application/*;q=0.5'])
+      expect((await fetch(`${url}/v1/policy`, { headers: { accept } })).status, accept).toBe(200)
+    expect((await fetch(`${url}/docs/`, { headers: { accept: 'text/html' } })).status).toBe(200)
+    const metrics = { accept: 'text/plain;version=0.0.4', authorization: `Bearer ${keys.read}` }
+    expect((await fetch(`${url}/metrics`, { headers: metrics })).status).toBe(200)
+  })
+
+  it('a path that is no path is a problem like any other', async () => {
+    const { url } = await startTestService()
+    for (const path of ['/v1/attachments/%zz', `/v1/attachments/${'a'.repeat(5000)}`]) {
+      const answer = await fetch(url + path, { headers: { authorization: `Bearer ${keys.read}` } })
+      expect([answer.status, ((await answer.json()) as { code: string }).code], path).toEqual([404, 'not_found'])
+    }
+    const client = await rawClient(url)
+    client.socket.write('GET /docs/static/../../package.json HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n')
+    expect(await client.closed()).toMatch(/^HTTP\/1\.1 404 /)
+  })
+
   it('a caller that takes no JSON is 406', async () => {
     const { url } = await startTestService()
     const response = await fetch(`${url}/v1/policy`, { headers: { accept: 'image/png' } })

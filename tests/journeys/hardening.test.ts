@@ -150,6 +150,28 @@ describe('several requests on one connection', () => {
   })
 })
 
+describe('a sender that is done', () => {
+  const request = (body: Buffer, length = body.length) =>
+    Buffer.concat([Buffer.from(pushHead(keys.push, { 'Content-Length': String(length) })), body])
+
+  it('may close its half of the connection and still get its answer', async () => {
+    const before = await attachments()
+    expect(await exchange(request(small))).toMatch(/^HTTP\/1\.1 200 /)
+    expect(await attachments()).toBe(before + 1)
+  })
+
+  it('and then sends nonsense gets the answer to what it sent whole, and nothing else', async () => {
+    const answers = await exchange(Buffer.concat([request(small), Buffer.from('XX garbage\r\n\r\n')]))
+    expect([...answers.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => status)).toEqual(['200'])
+  })
+
+  it('before its form was whole is told that the form is cut', async () => {
+    const before = await attachments()
+    expect(await exchange(request(small.subarray(0, -5), small.length))).toMatch(/^HTTP\/1\.1 400 [\s\S]*bad_multipart/)
+    expect(await attachments()).toBe(before)
+  })
+})
+
 describe('a sender that goes away at any stage', () => {
   it('leaves no place taken, no file open, nothing in the spool and no record', async () => {
     const { bytes } = await jpegOfSize(150_000)
@@ -178,8 +200,19 @@ describe('a sender that goes away at any stage', () => {
     await expectAlive()
   })
 
-  it('in the middle of a download leaves no file open', async () => {
+  it('in the middle of a download, or before it begins, leaves no file open', async () => {
     const { body } = await pushTo(url, await jpegOfSize(5_000_000))
+    const request = `GET /v1/attachments/${body.attachment.id}/content HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer ${keys.read}\r\n\r\n`
+    const openAtFirst = (await readdir(`/proc/${process_.pid}/fd`)).length
+    for (let i = 0; i < 200; i++) {
+      const client = await rawClient(url)
+      await new Promise<void>((resolve) => client.socket.write(request, () => resolve()))
+      client.socket.resetAndDestroy()
+    }
+    await eventually(
+      async () => (await readdir(`/proc/${process_.pid}/fd`)).length,
+      (count) => count <= openAtFirst + 5,
+    )
     const open = async () => (await readdir(`/proc/${process_.pid}/fd`)).length
     const openBefore = await open()
     for (let i = 0; i < 20; i++) {

@@ -12,7 +12,12 @@ const count = async ({ get }: TestService) =>
 /** A clock that a test moves. */
 function movable(from: string) {
   let now = new Date(from)
-  return { clock: { ...systemClock, now: () => now }, to: (time: string) => void (now = new Date(time)) }
+  return {
+    clock: { ...systemClock, now: () => now },
+    to(time: string) {
+      now = new Date(time)
+    },
+  }
 }
 
 describe('RATE_LIMIT', () => {
@@ -129,6 +134,16 @@ describe('the quota of a conversation and day', () => {
     const answers = await Promise.all(Array.from({ length: 20 }, push))
     expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array(19).fill(429)])
     expect(await count(service)).toBe(5)
+  })
+
+  it('does not change what a delivery was answered, once it is full', async () => {
+    const service = await startTestService({ env: { QUOTA_FILES_PER_CONVERSATION_DAY: '1' } })
+    const file = text()
+    const push = (idempotencyKey: string) => service.push(file, { conversationId: 'c-1', idempotencyKey })
+    const [first, second] = [await push('a'), await push('a')]
+    expect([first.status, second.status]).toEqual([200, 200])
+    expect(second.body).toEqual(first.body)
+    expect((await push('b')).status).toBe(429)
   })
 
   it('is not used by the same delivery again, nor by what ends in a 503', async () => {

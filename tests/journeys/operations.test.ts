@@ -128,6 +128,7 @@ describe('the description of the HTTP API', () => {
       '/v1/attachments/{id} get,delete',
       '/v1/attachments/{id}/content get',
       '/v1/policy get',
+      '/v1/tickets post',
       '/webhook/file-upload post',
     ])
     const page = await fetch(`${url}/docs/`)
@@ -183,6 +184,17 @@ describe('a start', () => {
     await rm(keyFile)
     await createKeyFile(keyFile)
     await expect(createService(settings, secrets)).rejects.toThrow(/has not the key mk_/)
+  })
+
+  it('is refused when the database is lost and files are there, so that no sweep takes them for orphans', async () => {
+    const dataDir = await temporaryFolder()
+    const { push, service } = await startTestService({ dataDir })
+    await push(text())
+    await service.stop()
+    for (const file of ['clipgate.db', 'clipgate.db-wal', 'clipgate.db-shm'])
+      await rm(join(dataDir, file), { force: true })
+    const { config: settings, secrets } = config(dataDir)
+    await expect(createService(settings, secrets)).rejects.toThrow(/Put back the database/)
   })
 
   it('is refused when another process serves from the folder', async () => {

@@ -78,6 +78,17 @@ describe('a ticket', () => {
     expect((await pushWith(service, body.ticket, text(), '?conversation_id=c-1&message_id=m-1')).status).toBe(200)
   })
 
+  it('is not spent by a conflict, and another ticket of the conversation finds the delivery of the first', async () => {
+    const service = await startTestService()
+    const file = text()
+    const key = { 'idempotency-key': 'photo-1' }
+    const [a, b] = [await issue(service, { conversationId: 'c-1' }), await issue(service, { conversationId: 'c-1' })]
+    const first = await pushWith(service, a.body.ticket, file, '', key)
+    expect((await pushWith(service, b.body.ticket, text(), '', key)).status).toBe(409)
+    const again = await pushWith(service, b.body.ticket, file, '', key)
+    expect([again.status, again.body]).toEqual([200, first.body])
+  })
+
   it('is not spent by a 503, a bad form or a cut connection', async () => {
     let verdict: 'failed' | 'clean' = 'failed'
     const scanner = {

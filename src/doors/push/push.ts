@@ -40,7 +40,7 @@ export async function push(
       door: 'push',
       filename,
       declaredType: declaredType ? canonicalType(declaredType).slice(0, 255) : typeOfName(filename),
-      delivery: key === null ? null : { scope: `key:${sender.who}`, key },
+      delivery: key === null ? null : { scope: scopeOf(sender), key },
       spend: sender.spend,
       unproven: sender.signed !== null,
       proved: async () => {
@@ -54,6 +54,14 @@ export async function push(
     await body.return(undefined)
     await raw.return(undefined)
   }
+}
+
+/**
+ * Who names deliveries together. A page that gets another ticket after a broken connection sends the same file under the
+ * same key, so tickets of one conversation do.
+ */
+function scopeOf({ who, ticket }: Sender): string {
+  return ticket ? `ticket:${ticket.conversationId}` : `key:${who}`
 }
 
 /** A ticket says which conversation, and may say which message: the request may say the same, and nothing else. */

@@ -7,6 +7,7 @@ import { Unavailable } from '../../errors.ts'
 import { segmentBytes } from '../../seal/format.ts'
 import { type ByteRange, unseal } from '../../seal/unseal.ts'
 import type { SealedFile } from '../../storage/storage.ts'
+import { collectEvery } from './garbage.ts'
 import { createThreads, type Threads } from './threads.ts'
 
 /** The private copy that the checks read, sealed while it arrived. It becomes the stored object, or is discarded. */
@@ -58,8 +59,9 @@ export async function openSpool(dir: string, threads: number): Promise<Spool> {
   await mkdir(dir, { recursive: true, mode: 0o700 })
   for (const name of await readdir(dir)) await rm(join(dir, name), { force: true })
   const pool = createThreads(threads)
+  const collected = collectEvery(8 * 1024 * 1024)
   return {
-    spool: (bytes, options) => spoolOne(pool, join(dir, randomUUID()), bytes, options),
+    spool: (bytes, options) => spoolOne(pool, join(dir, randomUUID()), bytes, options, collected),
     close: () => pool.close(),
   }
 }
@@ -69,6 +71,7 @@ async function spoolOne(
   path: string,
   bytes: AsyncIterable<Uint8Array>,
   { id, dataKey, maxBytes }: SpoolOptions,
+  collected: (bytes: number) => void,
 ): Promise<Spooled> {
   const pass = threads.begin({ path, attachmentId: id, dataKey })
   let buffer = await pass.nextBuffer()
@@ -77,6 +80,7 @@ async function spoolOne(
   try {
     for await (const chunk of bytes) {
       size += chunk.length
+      collected(chunk.length)
       if (size > maxBytes) {
         await pass.abort()
         return { tooLarge: true, id, size: null, sha256: null, type: null, discard: async () => {} }

@@ -1,4 +1,5 @@
 import { parentPort } from 'node:worker_threads'
+import { collectEvery } from './garbage.ts'
 import { beginPass, type Pass, type PassResult, type PassStart, scratchBytes } from './pass.ts'
 
 /** To the thread: the next piece of a file, or that it is given up. Files are told apart by number. */
@@ -11,6 +12,7 @@ export type FromThread =
   | { file: number; buffer: ArrayBuffer; result?: PassResult; error?: { code: string | undefined; message: string } }
   | { file: number; aborted: true }
 
+const collected = collectEvery(2 * 1024 * 1024)
 const scratch = Buffer.alloc(scratchBytes)
 const passes = new Map<number, Pass>()
 
@@ -33,6 +35,7 @@ parentPort?.on('message', async (message: ToThread) => {
     if (!pass) throw new Error('this file failed before')
     if (begin) passes.set(file, pass)
     pass.segment(new Uint8Array(buffer, 0, length), last)
+    collected(length)
     if (last) {
       passes.delete(file)
       answer.result = await pass.end()

@@ -64,6 +64,8 @@ export async function settle(db: Kysely<Schema>, settlement: Settlement): Promis
     if (!numInsertedOrUpdatedRows) {
       const earlier = await earlierDelivery(db, delivery)
       if (!earlier) throw new Error('a delivery that conflicts and is not there')
+      // Another file under this name is refused, so it costs nothing.
+      if (earlier.fingerprint !== delivery.fingerprint) throw new Undo<Settled>({ kind: 'already', earlier })
       return { kind: 'already', earlier }
     }
   }
