@@ -14,7 +14,18 @@ const mostWaiting = 4 * 1024 * 1024
  */
 function standardOutput(): DestinationStream {
   const output = pino.destination({ dest: 1, sync: false, maxLength: mostWaiting })
-  output.on('error', () => {})
+  let failing = false
+  output.on('error', () => {
+    failing = true
+  })
+  output.on('write', () => {
+    failing = false
+  })
+  // At the process's end pino writes what waits, and tries for ever where it cannot.
+  const flushSync = output.flushSync.bind(output)
+  output.flushSync = () => {
+    if (!failing) flushSync()
+  }
   return output
 }
 

@@ -1,22 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Attachment } from '../../src/attachment.ts'
 import { chromePath, launchBrowser, needsBrowser } from '../browser.ts'
 import { png } from '../fixtures/files.ts'
 import { keys, startTestService } from '../harness.ts'
+import { freePort } from '../journeys/process.ts'
 
 if (!chromePath && process.env.TEST_REQUIRE === 'all') throw new Error(`no browser ${needsBrowser}`)
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 describe.skipIf(!chromePath)(`examples/ticket-upload ${needsBrowser}`, () => {
   it('a visitor sends a file from the page, reads that it was received, and the conversation hears of it', async () => {

@@ -6,7 +6,7 @@ import { startEmulator } from '../../emulator/index.ts'
 import type { Attachment } from '../../src/attachment.ts'
 import { png, text } from '../fixtures/files.ts'
 import { eventually, keys, pushTo, temporaryFolder, testEnvironment } from '../harness.ts'
-import { run, servingAt } from './process.ts'
+import { freePort, run, servingAt } from './process.ts'
 
 async function clipgate(args: string[], env: Record<string, string> = {}) {
   const program = run(args, env)
@@ -79,6 +79,21 @@ describe('serve', () => {
           })
         ).status,
       ).toBe(200)
+  })
+
+  it('goes on without its log when the log cannot be written, and still ends when asked', async () => {
+    const port = await freePort()
+    const env = { ...testEnvironment(await temporaryFolder(), 'http://127.0.0.1:9'), CLIPGATE_PORT: String(port) }
+    const program = run(['serve'], env, ['sh', '-c', 'exec "$0" "$@" > /dev/full'])
+    const live = () =>
+      fetch(`http://127.0.0.1:${port}/health/live`).then(
+        ({ status }) => status,
+        () => 0,
+      )
+    await eventually(live, (status) => status === 200)
+    for (let i = 0; i < 500; i++) expect(await live()).toBe(200)
+    program.child.kill('SIGTERM')
+    expect(await program.ended).toBe(0)
   })
 
   it('says plainly when its port is taken', async () => {
