@@ -154,9 +154,23 @@ async function ask(name: string, args: unknown[]): Promise<unknown> {
   return question(db, ...args)
 }
 
+/** So many words are indexed anew within a fraction of a second. */
+const mostWords = 200_000
+
+/**
+ * Entries of an index are moved between pages, and what they leave behind in the old one is not overwritten when they are
+ * deleted: only an index that is made anew is rid of them. NOTE: above `mostWords` that would hold up every commit, so a
+ * word of an erased name may stay in free room of the file until it is vacuumed.
+ */
+function forgetMovedWords(): void {
+  const row = connection().prepare('SELECT max(rowid) AS words FROM attachment_words').get() as { words: number | null }
+  if ((row.words ?? 0) <= mostWords) connection().exec('REINDEX attachment_words_by_word')
+}
+
 /** A reader in another process can hold the log for a moment: then it stays, and that is an error. */
 function truncateLog(): Answer['error'] | null {
   try {
+    forgetMovedWords()
     const row = connection().prepare('PRAGMA wal_checkpoint(TRUNCATE)').get() as { busy: number }
     return row.busy === 0 ? null : { message: 'the write-ahead log is in use', errcode: 5, failed: 'question' }
   } catch (error) {

@@ -28,13 +28,15 @@ CREATE INDEX attachments_by_state ON attachments (state, received_at DESC, id DE
 CREATE INDEX attachments_by_sha256 ON attachments (sha256) WHERE sha256 IS NOT NULL;
 CREATE INDEX attachments_to_clear ON attachments (erased_at) WHERE erased_at IS NOT NULL AND stored = 1;
 
--- The words of a name, in lower case, so that the beginning of a word finds it.
+-- The words of a name, in lower case, so that the beginning of a word finds it. Rows are only added at the end, so none is
+-- ever moved: a row that was moved leaves a copy in its old page, which deleting it does not overwrite. The index moves
+-- its entries, and is made anew after an erasure.
 CREATE TABLE attachment_words (
   word TEXT NOT NULL,
   received_at BIGINT NOT NULL,
-  attachment_id TEXT NOT NULL,
-  PRIMARY KEY (word, received_at, attachment_id)
-) WITHOUT ROWID;
+  attachment_id TEXT NOT NULL
+);
+CREATE UNIQUE INDEX attachment_words_by_word ON attachment_words (word, received_at, attachment_id);
 CREATE INDEX attachment_words_by_attachment ON attachment_words (attachment_id);
 
 -- One data key a file, wrapped. Erasing a file begins by deleting its row here.
@@ -61,7 +63,7 @@ CREATE TABLE deliveries (
   answer TEXT,
   at BIGINT NOT NULL,
   PRIMARY KEY (scope, key)
-) WITHOUT ROWID;
+);
 CREATE INDEX deliveries_by_attachment ON deliveries (attachment_id);
 CREATE INDEX deliveries_by_age ON deliveries (at);
 
