@@ -164,7 +164,12 @@ const mostWords = 200_000
  */
 function forgetMovedWords(): void {
   const row = connection().prepare('SELECT max(rowid) AS words FROM attachment_words').get() as { words: number | null }
-  if ((row.words ?? 0) <= mostWords) connection().exec('REINDEX attachment_words_by_word')
+  if ((row.words ?? 0) > mostWords) return
+  try {
+    connection().exec('REINDEX attachment_words_by_word')
+  } catch {
+    // It needs room, which a full disk has not; erasing makes room and must go on. The next sweep does it again.
+  }
 }
 
 /** A reader in another process can hold the log for a moment: then it stays, and that is an error. */
