@@ -11,6 +11,7 @@ export const auditKinds = {
   erase: 'one was erased',
   outbox_retry: 'parked confirmations were made due again',
   outbox_drop: 'what was owed about one was given up',
+  ticket_issue: 'a ticket was issued, for this conversation and so many files',
   request_refuse: 'somebody known asked for what they may not have, or cannot have as things stand',
   credential_refuse: 'no, wrong, spent or expired credentials',
   key_make: 'a master key was made',
