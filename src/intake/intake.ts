@@ -53,7 +53,7 @@ export async function intake(arrival: Arrival, caller: Caller, parts: IntakePart
   // What may be known already must be answered as it was, quota or not; and who has proved nothing is told nothing.
   const mayBeKnown = arrival.delivery !== null || arrival.messageId !== null || arrival.unproven
   if (!mayBeKnown) await parts.quotas.foresee(arrival.conversationId)
-  const leave = await parts.admission.enter(arrival.delivery, !arrival.unproven)
+  const leave = await parts.admission.enter(arrival.delivery, arrival)
   try {
     const id = newAttachmentId()
     const options = { id, dataKey: parts.keys.newDataKey(), maxBytes: parts.policy.maxFileBytes }
