@@ -38,6 +38,7 @@ it(`killed at any moment, ${rounds} times, it keeps what it acknowledged, confir
     const program = run(['serve'], env)
     const [, url] = await program.until(servingAt)
     let alive = true
+    let answers = 0
     const sending = conversations.map(async (conversationId) => {
       while (alive) {
         // What got no answer is sent again under its key, as a careful sender would.
@@ -47,12 +48,16 @@ it(`killed at any moment, ${rounds} times, it keeps what it acknowledged, confir
           idempotencyKey: `delivery-${sent++}`,
         }
         const answer = await pushTo(url!, push.file, push).catch(() => null)
+        answers++
         if (answer?.status === 200)
           acknowledged.push({ id: answer.body.attachment.id, sha256: sha256(push.file.bytes) })
         else again.push(push)
       }
     })
-    await sleep(randomInt(20, 400))
+    // At any moment, counted in answers: on a slow machine as much happens before it as on a fast one.
+    const enough = randomInt(12)
+    while (answers < enough) await sleep(1)
+    await sleep(randomInt(40))
     program.child.kill('SIGKILL')
     alive = false
     await program.ended
