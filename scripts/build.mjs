@@ -7,6 +7,7 @@ await build({
   entryPoints: {
     main: 'src/main.ts',
     'threads/spool': 'src/intake/spool/thread.ts',
+    'threads/storage': 'src/storage/thread.ts',
     'threads/records': 'src/records/sqlite/thread.ts',
     emulator: 'emulator/index.ts',
   },

@@ -123,6 +123,7 @@ async function compose(
   const records = await openRecords(config, clock)
   open.push(() => records.close())
   const storage = overrides.storage ?? (await fsStorage(paths.objects, paths.spool))
+  open.push(() => storage.close())
   await refuseForeignObjects(records, storage)
   const keys = await openKeys(config.masterKeyFile, records, clock)
   const spool = await openSpool(paths.spool, Math.max(2, Math.min(8, availableParallelism())))

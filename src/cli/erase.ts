@@ -38,6 +38,7 @@ export function erase(program: Command, io: Io): void {
           if (ids.length > 1 && (io.isTerminal || done % 100 === 0 || done === ids.length))
             io.err(`${done} of ${ids.length} erased`)
         }
+        await storage.close()
         if (ids.length === 0) io.err('Nothing to erase.')
       })
     })

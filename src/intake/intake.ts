@@ -58,6 +58,7 @@ export async function intake(arrival: Arrival, caller: Caller, parts: IntakePart
     const id = newAttachmentId()
     const options = { id, dataKey: parts.keys.newDataKey(), maxBytes: parts.policy.maxFileBytes }
     const file = await parts.spool.spool(arrival.bytes, options)
+    let taken = false
     try {
       if (file.tooLarge) await arrival.proved()
       const delivery = deliveryOf(arrival, file)
@@ -69,11 +70,14 @@ export async function intake(arrival: Arrival, caller: Caller, parts: IntakePart
       }
       if (mayBeKnown) await parts.quotas.foresee(arrival.conversationId)
       const judgement = await judge(arrival, file, parts)
-      if (judgement.accepted && !file.tooLarge) await parts.storage.adopt(id, file)
+      if (judgement.accepted && !file.tooLarge) {
+        await parts.storage.adopt(id, file)
+        taken = true
+      }
       return await settle(arrival, caller, file, judgement, parts)
     } finally {
       // The answer is known: what is left of a file is sealed, nobody has its key, and the next start removes it.
-      await file.discard().catch((error: unknown) => parts.events.spoolNotCleared(error))
+      if (!taken) await file.discard().catch((error: unknown) => parts.events.spoolNotCleared(error))
     }
   } finally {
     leave()

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { temporaryFolder } from '../../tests/folder.ts'
 import { newAttachmentId } from '../attachment.ts'
 import { NotFound, Unavailable } from '../errors.ts'
@@ -11,6 +11,7 @@ async function opened() {
   const folder = await temporaryFolder()
   const [objects, spool] = [join(folder, 'data', 'objects'), join(folder, 'data', 'spool')]
   const storage = await fsStorage(objects, spool)
+  onTestFinished(() => storage.close())
   const adopt = async (bytes: string, key = newAttachmentId()) => {
     const path = join(spool, randomUUID())
     await writeFile(path, bytes, { mode: 0o600 })

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { constants } from 'node:fs'
-import { mkdir, open, opendir, rename, stat, unlink } from 'node:fs/promises'
+import { mkdir, open, opendir, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { makeFolder, syncFolder } from '../durable.ts'
 import { ConfigError, NotFound, Unavailable } from '../errors.ts'
+import { askThread } from '../thread.ts'
+import type { Adopted, Adoption } from './adopt.ts'
 import { requireKey, type Storage, storageKey } from './storage.ts'
 
 /** The characters that keys end in. */
@@ -21,24 +22,18 @@ export async function fsStorage(dir: string, spoolDir: string): Promise<Storage>
     throw new ConfigError([`${spoolDir} and ${dir} must lie on one file system.`])
   await makeShards(dir)
   const pathOf = (key: string) => join(dir, shardOf(key), key)
+  const adopting = askThread<Adoption, Adopted>({
+    entry: '#threads/storage',
+    died: (cause) => new Unavailable('the storage thread died', { cause }),
+    closed: () => new Unavailable('the storage is closed'),
+  })
 
   return {
     async adopt(key, file) {
-      const path = pathOf(key)
-      await unavailableIfFails('storage cannot keep a file', async () => {
-        const handle = await open(file.path, constants.O_RDWR)
-        try {
-          await handle.datasync()
-        } finally {
-          await handle.close()
-        }
-        await rename(file.path, path)
-        await syncFolder(dirname(path)).catch(async (error: unknown) => {
-          // No record will claim it, and on a full disk its room is wanted before the sweep comes by.
-          await unlink(path).catch(() => {})
-          throw error
-        })
-      })
+      const failure = await adopting.ask({ from: file.path, to: pathOf(key) })
+      if (!failure) return
+      const cause = Object.assign(new Error(failure.message), { code: failure.code })
+      throw new Unavailable('storage cannot keep a file', { cause })
     },
 
     async open(key, range) {
@@ -85,6 +80,8 @@ export async function fsStorage(dir: string, spoolDir: string): Promise<Storage>
         }
       })
     },
+
+    close: () => adopting.close(),
   }
 }
 

@@ -52,6 +52,7 @@ export function memoryStorage(now: () => Date): MemoryStorage {
     async check() {
       mayFail('check')
     },
+    close: async () => {},
     failNext: (operation, times = 1) => void failures.set(operation, times),
     keys: () => [...objects.keys()],
     bytes: (key) => found(key).bytes,

@@ -28,8 +28,8 @@ export function requireKey(key: string): string {
  */
 export interface Storage {
   /**
-   * Takes over a sealed file: it may be gone from `file.path` afterwards. Resolves once its bytes would survive a crash.
-   * A failed `adopt` may leave an object without a record, which the sweep removes.
+   * Takes over a sealed file: nothing is left at `file.path`. Resolves once its bytes would survive a crash.
+   * A failed `adopt` may leave the file where it was, and an object without a record, which the sweep removes.
    */
   adopt(key: string, file: SealedFile): Promise<void>
   /** Throws `NotFound` if nothing is kept under `key`. A range is inclusive; of one that goes past the end comes what there is. */
@@ -40,4 +40,6 @@ export interface Storage {
   list(): AsyncIterable<StoredObject>
   /** Throws `Unavailable` with the reason when a file could not be taken in now. */
   check(): Promise<void>
+  /** After what is under way. Nothing may be asked afterwards. */
+  close(): Promise<void>
 }

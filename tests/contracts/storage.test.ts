@@ -11,14 +11,18 @@ async function beside(open: (folder: string, spool: string) => Promise<Storage> 
   const folder = await mkdtemp(join(tmpdir(), 'clipgate-test-'))
   const spool = join(folder, 'spool')
   await mkdir(spool)
+  const storage = await open(join(folder, 'objects'), spool)
   return {
-    storage: await open(join(folder, 'objects'), spool),
+    storage,
     async sealedFile(bytes) {
       const path = join(spool, randomUUID())
       await writeFile(path, bytes, { mode: 0o600 })
       return { path, sealedSize: bytes.length }
     },
-    close: () => rm(folder, { recursive: true, force: true }),
+    async close() {
+      await storage.close()
+      await rm(folder, { recursive: true, force: true })
+    },
   }
 }
 

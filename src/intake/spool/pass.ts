@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
-import { headerBytes, sealedSegmentBytes } from '../../seal/format.ts'
+import { headerBytes, sealedSegmentBytes, segmentBytes } from '../../seal/format.ts'
 import { sealer } from '../../seal/seal.ts'
 import { headBytes, sniff } from './sniff.ts'
 import { textProbe } from './text.ts'
@@ -26,7 +26,8 @@ export interface PassResult {
  * Any error means that nothing is left at `path`.
  */
 export interface Pass {
-  segment(plaintext: Uint8Array, last: boolean): void
+  /** All but the last have `pieceBytes`. */
+  piece(plaintext: Uint8Array, last: boolean): void
   end(): Promise<PassResult>
   abort(): void
 }
@@ -51,14 +52,20 @@ export function beginPass({ path, attachmentId, dataKey }: PassStart, scratch: B
     written += bytes.length
   }
   return {
-    segment(plaintext, last) {
+    piece(plaintext, last) {
       try {
         if (size === 0) head = Buffer.from(plaintext.subarray(0, headBytes))
         size += plaintext.length
         digest.update(plaintext)
         text.see(plaintext)
-        const start = written === 0 ? seal.header.copy(scratch, 0) : 0
-        write(scratch.subarray(0, start + seal.segment(plaintext, last, scratch.subarray(start))))
+        let sealed = written === 0 ? seal.header.copy(scratch, 0) : 0
+        let at = 0
+        do {
+          const segment = plaintext.subarray(at, at + segmentBytes)
+          at += segmentBytes
+          sealed += seal.segment(segment, last && at >= plaintext.length, scratch.subarray(sealed))
+        } while (at < plaintext.length)
+        write(scratch.subarray(0, sealed))
       } catch (error) {
         abort()
         throw error
@@ -77,5 +84,9 @@ export function beginPass({ path, attachmentId, dataKey }: PassStart, scratch: B
   }
 }
 
+/** How many segments go to a thread at once: waking it costs more than hashing and sealing one. */
+const segmentsAtOnce = 2
+export const pieceBytes = segmentsAtOnce * segmentBytes
+
 /** The largest that a pass writes at once. */
-export const scratchBytes = headerBytes + sealedSegmentBytes
+export const scratchBytes = headerBytes + segmentsAtOnce * sealedSegmentBytes

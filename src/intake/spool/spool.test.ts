@@ -201,9 +201,9 @@ describe('a failure leaves nothing in the spool', () => {
   it('when its folder goes while it arrives: nothing comes back, and it cannot be opened', async () => {
     const { dir, take } = await opened()
     async function* withoutFolder() {
-      yield randomBytes(200_000)
+      yield randomBytes(300_000)
       await rm(dir, { recursive: true })
-      yield randomBytes(200_000)
+      yield randomBytes(300_000)
       throw new SenderGone('the sender went away')
     }
     await expect(take(withoutFolder())).rejects.toThrow(SenderGone)

@@ -4,10 +4,10 @@ import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AttachmentId } from '../../attachment.ts'
 import { Unavailable } from '../../errors.ts'
-import { segmentBytes } from '../../seal/format.ts'
 import { type ByteRange, unseal } from '../../seal/unseal.ts'
 import type { SealedFile } from '../../storage/storage.ts'
 import { collectEvery } from './garbage.ts'
+import { pieceBytes } from './pass.ts'
 import { createThreads, type Threads } from './threads.ts'
 
 /** The private copy that the checks read, sealed while it arrived. It becomes the stored object, or is discarded. */
@@ -46,7 +46,7 @@ export interface SpoolOptions {
 
 export interface Spool {
   /**
-   * Reads `bytes` to their end or to the limit, in memory of two 64 KiB segments a file. On any failure nothing is left.
+   * Reads `bytes` to their end or to the limit, in memory of two 128 KiB pieces a file. On any failure nothing is left.
    * Throws what the reading throws, and `Unavailable` when the disk does not take the file.
    */
   spool(bytes: AsyncIterable<Uint8Array>, options: SpoolOptions): Promise<Spooled>
@@ -86,13 +86,13 @@ async function spoolOne(
         return { tooLarge: true, id, size: null, sha256: null, type: null, discard: async () => {} }
       }
       for (let at = 0; at < chunk.length; ) {
-        // A full segment goes only when more has come: the last one must be marked as the last.
-        if (filled === segmentBytes) {
+        // A full piece goes only when more has come: the last one must be marked as the last.
+        if (filled === pieceBytes) {
           pass.send(buffer, filled, false)
           buffer = await pass.nextBuffer()
           filled = 0
         }
-        const piece = chunk.subarray(at, at + segmentBytes - filled)
+        const piece = chunk.subarray(at, at + pieceBytes - filled)
         buffer.set(piece, filled)
         filled += piece.length
         at += piece.length

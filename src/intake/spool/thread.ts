@@ -34,7 +34,7 @@ parentPort?.on('message', async (message: ToThread) => {
     const pass = begin ? beginPass(begin, scratch) : passes.get(file)
     if (!pass) throw new Error('this file failed before')
     if (begin) passes.set(file, pass)
-    pass.segment(new Uint8Array(buffer, 0, length), last)
+    pass.piece(new Uint8Array(buffer, 0, length), last)
     collected(length)
     if (last) {
       passes.delete(file)

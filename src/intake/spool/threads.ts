@@ -1,21 +1,20 @@
 import { Worker } from 'node:worker_threads'
 import { Unavailable } from '../../errors.ts'
-import { segmentBytes } from '../../seal/format.ts'
-import type { PassResult, PassStart } from './pass.ts'
+import { type PassResult, type PassStart, pieceBytes } from './pass.ts'
 import type { FromThread, ToThread } from './thread.ts'
 
 /**
- * How many segments of one file may be on their way to its thread and back: two, so that one is filled while the other
+ * How many pieces of one file may be on their way to its thread and back: two, so that one is filled while the other
  * is sealed; one when the threads have other files to work on meanwhile.
  */
 const windowFor = (files: number) => (files > 16 ? 1 : 2)
 
 /** One file's way through a thread. Buffers come from `nextBuffer` and are given away by `send`. */
 export interface ThreadPass {
-  /** A buffer of one segment. Waits while the thread is behind; throws `Unavailable` when it failed. */
+  /** A buffer of one piece. Waits while the thread is behind; throws `Unavailable` when it failed. */
   nextBuffer(): Promise<Uint8Array>
   send(buffer: Uint8Array, length: number, last: boolean): void
-  /** After the last segment was sent. */
+  /** After the last piece was sent. */
   result(): Promise<PassResult>
   /** Gives the file up. Resolves when its thread has removed what is written. Safe to call at any time and twice. */
   abort(): Promise<void>
@@ -95,9 +94,10 @@ export function createThreads(count: number): Threads {
         async nextBuffer() {
           while (onTheWay >= windowFor(running.size) && !failure) await changed()
           if (failure) throw failure
-          return spare.pop() ?? new Uint8Array(segmentBytes)
+          return spare.pop() ?? new Uint8Array(pieceBytes)
         },
         send(buffer, length, last) {
+          if (failure) return
           const message: ToThread = { file, buffer: buffer.buffer as ArrayBuffer, length, last }
           if (!began) message.begin = start
           began = true
@@ -123,6 +123,7 @@ export function createThreads(count: number): Threads {
     close: async () => {
       closed = true
       await Promise.all(threads.map((thread) => thread.stop()))
+      for (const file of running.values()) file.died(new Error('it was closed'))
     },
   }
 }

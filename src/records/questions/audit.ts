@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type Kysely, type Selectable, sql } from 'kysely'
 import type { AuditRow, Schema } from '../schema.ts'
+import { fixedQuery, insertRow } from './compiled.ts'
 
 /** All that the audit trail is about, and what each row says. The list is closed: what is not here is not audited. */
 export const auditKinds = {
@@ -73,13 +74,7 @@ export function digestOf(row: Omit<AuditRow, 'digest'>): string {
  * one writer at a time and one node. Where several write at once, each node has its chain, and its writers a lock.
  */
 export async function audit(db: Kysely<Schema>, entry: AuditEntry): Promise<void> {
-  const last = await db
-    .selectFrom('audit')
-    .select(['node', 'seq', 'digest'])
-    .where('node', '=', db.selectFrom('audit_nodes').select('node'))
-    .orderBy('seq', 'desc')
-    .limit(1)
-    .executeTakeFirst()
+  const [last] = (await endOfChain(db)).rows
   const row = {
     node: last?.node ?? (await db.selectFrom('audit_nodes').select('node').executeTakeFirstOrThrow()).node,
     seq: Number(last?.seq ?? 0) + 1,
@@ -92,11 +87,17 @@ export async function audit(db: Kysely<Schema>, entry: AuditEntry): Promise<void
     detail: entry.detail === null ? null : asKept(entry.detail),
     previous: last?.digest ?? nothingBefore,
   }
-  await db
-    .insertInto('audit')
-    .values({ ...row, digest: digestOf(row) })
-    .execute()
+  await insertRow(db, 'audit', { ...row, digest: digestOf(row) })
 }
+
+const endOfChain = fixedQuery('end of the audit chain', (db) =>
+  db
+    .selectFrom('audit')
+    .select(['node', 'seq', 'digest'])
+    .where('node', '=', db.selectFrom('audit_nodes').select('node'))
+    .orderBy('seq', 'desc')
+    .limit(1),
+)
 
 /** No database's text has NUL or half characters, and the digest is of what is kept. */
 function asKept(text: string): string {

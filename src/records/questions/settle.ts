@@ -4,6 +4,7 @@ import type { WrappedKey } from '../../seal/keys.ts'
 import type { Schema } from '../schema.ts'
 import { wordsOf } from './attachments.ts'
 import { type AuditEntry, audit } from './audit.ts'
+import { insertRow } from './compiled.ts'
 import { type QuotaUse, useQuota } from './quota.ts'
 import { type Spend, spend } from './tickets.ts'
 import { Undo } from './undo.ts'
@@ -70,59 +71,50 @@ export async function settle(db: Kysely<Schema>, settlement: Settlement): Promis
     }
   }
   if (settlement.quotaUse && !(await useQuota(db, settlement.quotaUse))) throw new Undo<Settled>({ kind: 'over_quota' })
-  await db
-    .insertInto('attachments')
-    .values({
-      id: attachment.id,
-      state: attachment.state,
-      code: attachment.code,
-      detail: attachment.detail,
-      door: attachment.door,
-      conversation_id: attachment.conversationId,
-      message_id: attachment.messageId,
-      filename: attachment.filename,
-      type: attachment.type,
-      declared_type: attachment.declaredType,
-      size: attachment.size,
-      sha256: attachment.sha256,
-      scan: attachment.scan,
-      verdicts: JSON.stringify(attachment.verdicts),
-      received_at: receivedAt,
-      erased_at: null,
-      record_digest: null,
-      stored: key ? 1 : 0,
-    })
-    .execute()
-  const words = wordsOf(attachment.filename ?? '')
-  if (words.length > 0)
-    await db
-      .insertInto('attachment_words')
-      .values(words.map((word) => ({ word, received_at: receivedAt, attachment_id: attachment.id })))
-      .execute()
+  await insertRow(db, 'attachments', {
+    id: attachment.id,
+    state: attachment.state,
+    code: attachment.code,
+    detail: attachment.detail,
+    door: attachment.door,
+    conversation_id: attachment.conversationId,
+    message_id: attachment.messageId,
+    filename: attachment.filename,
+    type: attachment.type,
+    declared_type: attachment.declaredType,
+    size: attachment.size,
+    sha256: attachment.sha256,
+    scan: attachment.scan,
+    verdicts: JSON.stringify(attachment.verdicts),
+    received_at: receivedAt,
+    erased_at: null,
+    record_digest: null,
+    stored: key ? 1 : 0,
+  })
+  for (const word of wordsOf(attachment.filename ?? ''))
+    await insertRow(db, 'attachment_words', { word, received_at: receivedAt, attachment_id: attachment.id })
   if (key)
-    await db
-      .insertInto('data_keys')
-      .values({ attachment_id: attachment.id, master_key_id: key.masterKeyId, wrapped: key.wrapped })
-      .execute()
+    await insertRow(db, 'data_keys', {
+      attachment_id: attachment.id,
+      master_key_id: key.masterKeyId,
+      wrapped: key.wrapped,
+    })
   if (confirmation && attachment.conversationId !== null)
-    await db
-      .insertInto('confirmations')
-      .values({
-        attachment_id: attachment.id,
-        conversation_id: attachment.conversationId,
-        language: confirmation.language,
-        state: 'pending',
-        way: null,
-        attempts: 0,
-        next_at: receivedAt,
-        lease: null,
-        uncertain: 0,
-        possibly_repeated: 0,
-        reason: null,
-        created_at: receivedAt,
-        settled_at: null,
-      })
-      .execute()
+    await insertRow(db, 'confirmations', {
+      attachment_id: attachment.id,
+      conversation_id: attachment.conversationId,
+      language: confirmation.language,
+      state: 'pending',
+      way: null,
+      attempts: 0,
+      next_at: receivedAt,
+      lease: null,
+      uncertain: 0,
+      possibly_repeated: 0,
+      reason: null,
+      created_at: receivedAt,
+      settled_at: null,
+    })
   await audit(db, settlement.audit)
   return { kind: 'settled' }
 }

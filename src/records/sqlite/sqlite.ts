@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { Worker } from 'node:worker_threads'
 import { syncFolder } from '../../durable.ts'
 import { OutcomeUnknown, Unavailable } from '../../errors.ts'
+import { askThread } from '../../thread.ts'
 import { changes, type Records, reads } from '../records.ts'
 import type { Answer, Question, ThreadOptions } from './thread.ts'
 
@@ -11,8 +11,8 @@ import type { Answer, Question, ThreadOptions } from './thread.ts'
  * The schema must be up to date (`migrate.ts`).
  */
 export async function sqliteRecords(path: string): Promise<Records> {
-  const writer = askThread({ path, role: 'writer' })
-  const reader = askThread({ path, role: 'reader' })
+  const writer = databaseThread({ path, role: 'writer' })
+  const reader = databaseThread({ path, role: 'reader' })
   const methods: Record<string, unknown> = {
     truncateLog: () => writer.ask('truncateLog', []),
     check: async () => {
@@ -44,59 +44,21 @@ export async function createDatabaseFile(path: string): Promise<void> {
 
 const constraintViolated = 19
 
-function askThread(options: ThreadOptions) {
-  const open = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
-  let nextId = 0
-  let closed: Promise<void> | null = null
-  let idle: (() => void) | null = null
-  let worker: Worker | null = start()
-
-  function start(): Worker {
-    const started = new Worker(new URL(import.meta.resolve('#threads/records')), { workerData: options })
-    started.on('message', ({ id, value, error }: Answer) => {
-      const asked = open.get(id)
-      open.delete(id)
-      if (error) asked?.reject(toError(error, options.role))
-      else asked?.resolve(value)
-      if (open.size === 0) idle?.()
-    })
-    // The next question starts a new one: a fault that comes back is no endless loop.
-    let cause = new Error('it ended')
-    started.on('error', (error: Error) => (cause = error))
-    started.on('exit', () => {
-      worker = null
-      const Failure = options.role === 'writer' ? OutcomeUnknown : Unavailable
-      for (const { reject } of open.values()) reject(new Failure('the records thread died', { cause }))
-      open.clear()
-      idle?.()
-    })
-    return started
-  }
-
-  async function close(): Promise<void> {
-    if (open.size > 0) await new Promise<void>((resolve) => (idle = resolve))
-    const last = worker
-    if (!last) return
-    const ended = new Promise((resolve) => last.once('exit', resolve))
-    last.postMessage('close')
-    await ended
-  }
-
+function databaseThread(options: ThreadOptions) {
+  const Died = options.role === 'writer' ? OutcomeUnknown : Unavailable
+  const thread = askThread<Question, Answer>({
+    entry: '#threads/records',
+    data: options,
+    died: (cause) => new Died('the records thread died', { cause }),
+    closed: () => new Unavailable('the records are closed'),
+  })
   return {
-    ask(name: string, args: unknown[]): Promise<unknown> {
-      if (closed) return Promise.reject(new Unavailable('the records are closed'))
-      return new Promise((resolve, reject) => {
-        const id = nextId++
-        worker ??= start()
-        worker.postMessage({ id, name, args } satisfies Question)
-        open.set(id, { resolve, reject })
-      })
+    async ask(name: string, args: unknown[]): Promise<unknown> {
+      const { value, error } = await thread.ask({ name, args })
+      if (error) throw toError(error, options.role)
+      return value
     },
-    /** After what was asked is answered. */
-    close(): Promise<void> {
-      closed ??= close()
-      return closed
-    },
+    close: () => thread.close(),
   }
 }
 

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Kysely } from 'kysely'
+import type { FromThread, ToThread } from '../../thread.ts'
 import { Undo } from '../questions/undo.ts'
 import { changes, reads } from '../records.ts'
 import type { Schema } from '../schema.ts'
@@ -14,13 +15,11 @@ export interface ThreadOptions {
 }
 
 export interface Question {
-  id: number
   name: string
   args: unknown[]
 }
 
 export interface Answer {
-  id: number
   value?: unknown
   error?: {
     message: string
@@ -37,29 +36,31 @@ const { path, role } = workerData as ThreadOptions
 /** Writes though it changes nothing: whether the disk takes a commit is not known before one was tried. */
 const touch = async () => void connection().exec('PRAGMA user_version = 0')
 const questions = { ...(role === 'writer' ? { ...changes, touch } : reads) } as unknown as Record<string, Ask>
-const waiting: Question[] = []
+let waiting: { id: number; question: Question }[] = []
 let database: Database | null = null
 let db: Kysely<Schema>
 let working = false
 
-parentPort?.on('message', (question: Question | 'close') => {
-  if (question === 'close') {
+parentPort?.on('message', (message: ToThread<Question>) => {
+  if (message === 'close') {
     // So that a copy of the database file alone is whole.
     if (database && role === 'writer') truncateLog()
     closeDatabase()
     parentPort?.close()
     return
   }
-  waiting.push(question)
+  waiting.push(message)
   if (!working) void work()
 })
 
 async function work(): Promise<void> {
   working = true
   while (waiting.length > 0) {
-    const batch = waiting.splice(0)
-    const answers = role === 'writer' ? await write(batch) : await read(batch)
-    for (const answer of answers) parentPort?.postMessage(answer)
+    const batch = waiting
+    waiting = []
+    const questions = batch.map(({ question }) => question)
+    const answers = role === 'writer' ? await write(questions) : await read(questions)
+    parentPort?.postMessage(batch.map(({ id }, i) => ({ id, answer: answers[i]! })) satisfies FromThread<Answer>)
     // Lets in what was asked during the commit, so that it shares the next one.
     await nextTurn()
   }
@@ -77,12 +78,12 @@ function connection(): Database {
 
 async function read(batch: Question[]): Promise<Answer[]> {
   const answers = await Promise.all(
-    batch.map(async ({ id, name, args }): Promise<Answer> => {
+    batch.map(async ({ name, args }): Promise<Answer> => {
       try {
         connection()
-        return { id, value: await ask(name, args) }
+        return { value: await ask(name, args) }
       } catch (error) {
-        return { id, error: faultOf(error, 'question') }
+        return { error: faultOf(error, 'question') }
       }
     }),
   )
@@ -96,15 +97,12 @@ const broken = new Set([10, 11, 14, 26])
 
 /** All changes that wait, in one transaction; each in a savepoint, so that one that fails does not fail its neighbours. */
 async function write(batch: Question[]): Promise<Answer[]> {
-  const truncations = batch.filter(({ name }) => name === 'truncateLog')
   const asked = batch.filter(({ name }) => name !== 'truncateLog')
-  const answers: Answer[] = []
-  if (asked.length > 0) answers.push(...(await writeTogether(asked)))
-  if (truncations.length > 0) {
-    const fault = truncateLog()
-    answers.push(...truncations.map(({ id }) => (fault ? { id, error: fault } : { id })))
-  }
-  return answers
+  const answers = asked.length > 0 ? await writeTogether(asked) : []
+  if (asked.length === batch.length) return answers
+  // Of what stands before it in the batch, nothing may be left in the log.
+  const fault = truncateLog()
+  return batch.map(({ name }) => (name === 'truncateLog' ? (fault ? { error: fault } : {}) : answers.shift()!))
 }
 
 async function writeTogether(batch: Question[]): Promise<Answer[]> {
@@ -112,12 +110,12 @@ async function writeTogether(batch: Question[]): Promise<Answer[]> {
   try {
     const database = connection()
     database.exec('BEGIN IMMEDIATE')
-    for (const { id, name, args } of batch) {
+    for (const { name, args } of batch) {
       database.exec('SAVEPOINT item')
       try {
         const value = await ask(name, args)
         database.exec('RELEASE item')
-        answers.push({ id, value })
+        answers.push({ value })
       } catch (error) {
         try {
           database.exec('ROLLBACK TO item; RELEASE item')
@@ -125,13 +123,13 @@ async function writeTogether(batch: Question[]): Promise<Answer[]> {
           // SQLite has given up the whole transaction, and the savepoint with it: a full or broken disk.
           throw error
         }
-        answers.push(error instanceof Undo ? { id, value: error.answer } : { id, error: faultOf(error, 'question') })
+        answers.push(error instanceof Undo ? { value: error.answer } : { error: faultOf(error, 'question') })
       }
     }
   } catch (error) {
     // The transaction could not begin, or SQLite gave it up as a whole: nothing of it stands.
     closeDatabase()
-    return batch.map(({ id }) => ({ id, error: faultOf(error, 'transaction') }))
+    return batch.map(() => ({ error: faultOf(error, 'transaction') }))
   }
   try {
     connection().exec('COMMIT')
@@ -141,7 +139,7 @@ async function writeTogether(batch: Question[]): Promise<Answer[]> {
     const fault = faultOf(error, 'commit')
     // A disk that is full did not take the last frame, which is the one that commits: this much is known.
     if (fault.errcode === full) fault.failed = 'transaction'
-    return batch.map(({ id }) => ({ id, error: fault }))
+    return batch.map(() => ({ error: fault }))
   }
 }
 

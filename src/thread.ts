@@ -1,0 +1,80 @@
+import { Worker } from 'node:worker_threads'
+
+/** To a thread: one question, or that it should end when it has answered what was asked before. */
+export type ToThread<Question> = { id: number; question: Question } | 'close'
+
+/** From a thread: as many answers as it has. Each wakes the one who asked, so several in one message cost as much as one. */
+export type FromThread<Answer> = { id: number; answer: Answer }[]
+
+export interface AskedThread<Question, Answer> {
+  /** Rejects with what `died` says when the thread dies, and with what `closed` says after `close`. */
+  ask(question: Question): Promise<Answer>
+  /** Resolves when what was asked is answered and the thread has ended. Safe to call twice. */
+  close(): Promise<void>
+}
+
+export interface ThreadUse {
+  /** `#threads/…`, a file of its own in dist/. */
+  entry: string
+  /** What it finds as its `workerData`. */
+  data?: unknown
+  died(cause: Error): Error
+  closed(): Error
+}
+
+/**
+ * A thread that answers questions; the first one starts it. One that dies fails what it was asked, and the next question
+ * starts another, so that a fault that comes back is no endless loop.
+ */
+export function askThread<Question, Answer>(use: ThreadUse): AskedThread<Question, Answer> {
+  const open = new Map<number, { resolve(answer: Answer): void; reject(error: Error): void }>()
+  let nextId = 0
+  let closing: Promise<void> | null = null
+  let idle: (() => void) | null = null
+  let worker: Worker | null = null
+
+  function start(): Worker {
+    const started = new Worker(new URL(import.meta.resolve(use.entry)), { workerData: use.data })
+    started.on('message', (answers: FromThread<Answer>) => {
+      for (const { id, answer } of answers) {
+        open.get(id)?.resolve(answer)
+        open.delete(id)
+      }
+      if (open.size === 0) idle?.()
+    })
+    let cause = new Error('it ended')
+    started.on('error', (error: Error) => (cause = error))
+    started.on('exit', () => {
+      worker = null
+      for (const { reject } of open.values()) reject(use.died(cause))
+      open.clear()
+      idle?.()
+    })
+    return started
+  }
+
+  async function close(): Promise<void> {
+    if (open.size > 0) await new Promise<void>((resolve) => (idle = resolve))
+    const last = worker
+    if (!last) return
+    const ended = new Promise((resolve) => last.once('exit', resolve))
+    last.postMessage('close' satisfies ToThread<Question>)
+    await ended
+  }
+
+  return {
+    ask(question) {
+      if (closing) return Promise.reject(use.closed())
+      return new Promise((resolve, reject) => {
+        const id = nextId++
+        worker ??= start()
+        worker.postMessage({ id, question } satisfies ToThread<Question>)
+        open.set(id, { resolve, reject })
+      })
+    },
+    close() {
+      closing ??= close()
+      return closing
+    },
+  }
+}
