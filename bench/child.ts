@@ -1,6 +1,6 @@
 import { type ChildProcess, fork, type StdioOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 
 const children = new Set<ChildProcess>()
 
@@ -80,7 +80,7 @@ export function answerWith<Question>(ready: unknown, answer: (question: Question
 export interface Usage {
   cpuSeconds: number
   residentBytes: number
-  /** The most that was resident since it started. */
+  /** The most that was resident since it started, or since `forgetPeak`. */
   peakBytes: number
 }
 
@@ -100,4 +100,9 @@ export async function usageOf(pid: number): Promise<Usage> {
     residentBytes: bytes('VmRSS'),
     peakBytes: bytes('VmHWM'),
   }
+}
+
+/** 5 sets the peak back to what is held now (proc_pid_clear_refs(5)). */
+export async function forgetPeak(pid: number): Promise<void> {
+  await writeFile(`/proc/${pid}/clear_refs`, '5')
 }

@@ -1,57 +1,19 @@
-import { randomBytes } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import PDFDocument from 'pdfkit'
 import { filledUp, noise } from '../tests/fixtures/files.ts'
+import { endings, markBytes, placeholder } from './templates.ts'
 
-/**
- * A genuine file of an exact size, made once. Any 32 hexadecimal digits may stand at `markAt`, and it stays genuine: in a
- * comment of the JPEG, in the title of the PDF, in the first line of the text. So no two uploads are alike, and none
- * has to be encoded.
- */
-export interface Template {
-  ending: 'jpg' | 'pdf' | 'txt'
-  type: string
-  markAt: number
-  bytes: Buffer
-}
-
-export const markBytes = 32
-
-/** The bytes that were sent with this mark. */
-export function fileOf({ bytes, markAt }: Template, mark: string): Buffer {
-  const file = Buffer.from(bytes)
-  file.write(mark, markAt, 'latin1')
-  return file
-}
-
-/** Marks that no other process makes, and no other call of this function. */
-export function marks(): () => string {
-  const before = randomBytes(8).toString('hex')
-  let count = 0
-  return () => before + (count++).toString(16).padStart(16, '0')
-}
-
-const endings = ['jpg', 'pdf', 'txt'] as const
-const types = { jpg: 'image/jpeg', pdf: 'application/pdf', txt: 'text/plain' }
 const makers = { jpg: picture, pdf: letter, txt: async (size: number) => text(size) }
 
-/** Makes a file of each kind, of exactly `size` bytes, for other processes to read. */
+/** Makes a file of each kind, of exactly `size` bytes, for other processes to read. Those that are there stay: they read once. */
 export async function makeTemplates(folder: string, size: number): Promise<void> {
-  for (const ending of endings) await writeFile(join(folder, `${size}.${ending}`), await makers[ending](size))
+  for (const ending of endings) {
+    const path = join(folder, `${size}.${ending}`)
+    if (!existsSync(path)) await writeFile(path, await makers[ending](size))
+  }
 }
-
-export async function readTemplates(folder: string, size: number): Promise<Template[]> {
-  return Promise.all(
-    endings.map(async (ending) => {
-      const bytes = await readFile(join(folder, `${size}.${ending}`))
-      // The last: the picture in the letter has one too, before the letter's title.
-      return { ending, type: types[ending], bytes, markAt: bytes.lastIndexOf(placeholder) }
-    }),
-  )
-}
-
-const placeholder = 'benchmark'.padEnd(markBytes, '0')
 
 /** A JPEG of noise, with a comment or several that make up the size. */
 async function picture(size: number): Promise<Buffer> {

@@ -3,9 +3,9 @@ import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { usageOf } from './child.ts'
 import type { Contender, Row, Running, Stage } from './contenders/contender.ts'
-import { fileOf, readTemplates, type Template } from './files.ts'
 import type { Load } from './load/job.ts'
 import { type Spread, spreadOf } from './stats.ts'
+import { fileOf, readTemplates, type Template } from './templates.ts'
 
 /** What one contender did in one row, over all rounds. */
 export interface Measured {
@@ -51,7 +51,7 @@ export async function measureRow(
   const entrants: Entrant[] = []
   try {
     for (const contender of contenders) {
-      const folder = join(options.folder, `${row.name}-${contenders.indexOf(contender)}`)
+      const folder = contender.folder ?? join(options.folder, `${row.name}-${contenders.indexOf(contender)}`)
       await mkdir(folder, { recursive: true, mode: 0o700 })
       entrants.push({ contender, folder, running: await contender.start(folder, row, stage), loads: [] })
     }

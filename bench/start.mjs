@@ -19,6 +19,7 @@ await build({
     load: `${here}load/load.ts`,
     floor: `${here}floors/floor.ts`,
     floorThread: `${here}floors/thread.ts`,
+    fill: `${here}fill.ts`,
   },
   outdir,
   bundle: true,

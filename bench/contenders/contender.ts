@@ -22,7 +22,9 @@ export interface Contender {
   kind: 'product' | 'floor' | 'peer'
   /** What it does not do that Clipgate does. */
   leavesOut: string
-  /** `folder` is empty, and its own. */
+  /** Where it begins with what is there already. Without, it gets an empty folder. */
+  folder?: string
+  /** `folder` is its own. */
   start(folder: string, row: Row, stage: Stage): Promise<Running>
 }
 

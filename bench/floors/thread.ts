@@ -5,7 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { newAttachmentId } from '../../src/attachment.ts'
 import { dataKeyBytes, sealedSegmentBytes, segmentBytes } from '../../src/seal/format.ts'
 import { sealer } from '../../src/seal/seal.ts'
-import { marks, readTemplates } from '../files.ts'
+import { marks, readTemplates } from '../templates.ts'
 import type { Kept, ThreadDone, ThreadStart } from './job.ts'
 
 /** One file after the other, as the product keeps them: written beside, synced, renamed into a folder, which is synced. */

@@ -1,6 +1,6 @@
 import { answerWith } from '../child.ts'
-import { marks, readTemplates, type Template } from '../files.ts'
 import { percentile } from '../stats.ts'
+import { marks, readTemplates, type Template } from '../templates.ts'
 import { openConnection } from './connection.ts'
 import type { Job, Load, Sample } from './job.ts'
 import { upload } from './request.ts'

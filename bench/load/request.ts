@@ -1,4 +1,4 @@
-import { markBytes, type Template } from '../files.ts'
+import { markBytes, type Template } from '../templates.ts'
 import type { Target } from './job.ts'
 
 const boundary = 'clipgate-bench-0123456789abcdef'
