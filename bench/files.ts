@@ -7,7 +7,7 @@ import { endings, markBytes, placeholder } from './templates.ts'
 
 const makers = { jpg: picture, pdf: letter, txt: async (size: number) => text(size) }
 
-/** Makes a file of each kind, of exactly `size` bytes, for other processes to read. Those that are there stay: they read once. */
+/** Makes a file of each kind, of exactly `size` bytes. Those that are there stay: other processes read them once. */
 export async function makeTemplates(folder: string, size: number): Promise<void> {
   for (const ending of endings) {
     const path = join(folder, `${size}.${ending}`)
