@@ -1,0 +1,116 @@
+import { execFileSync } from 'node:child_process'
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { usageOf } from './child.ts'
+import type { Contender, Row, Running, Stage } from './contenders/contender.ts'
+import type { Load } from './load/job.ts'
+import { type Spread, spreadOf } from './stats.ts'
+import { fileOf, readTemplates, type Template } from './templates.ts'
+
+/** What one contender did in one row, over all rounds. */
+export interface Measured {
+  name: string
+  kind: Contender['kind']
+  leavesOut: string
+  rate: Spread
+  megabytes: Spread
+  p50Ms: Spread
+  p99Ms: Spread
+  cpuPerGigabyte: Spread
+  /** Processors that the load took, of those that the machine has. */
+  loadCpu: Spread
+  peakBytes: number
+}
+
+export interface RoundOptions {
+  rounds: number
+  seconds: number
+  /** Where they write. */
+  folder: string
+  told: (line: string) => void
+}
+
+interface Entrant {
+  contender: Contender
+  folder: string
+  running: Running
+  loads: (Load & { cpuSeconds: number })[]
+}
+
+/**
+ * One row: all contenders run at once, in processes of their own, and work in turns. Between two turns what was written
+ * is removed and the disk comes to rest, so that nobody pays for another.
+ */
+export async function measureRow(
+  row: Row,
+  contenders: Contender[],
+  stage: Stage,
+  options: RoundOptions,
+): Promise<Measured[]> {
+  const templates = await readTemplates(stage.templates, row.size)
+  const entrants: Entrant[] = []
+  try {
+    for (const contender of contenders) {
+      const folder = contender.folder ?? join(options.folder, `${row.name}-${contenders.indexOf(contender)}`)
+      await mkdir(folder, { recursive: true, mode: 0o700 })
+      entrants.push({ contender, folder, running: await contender.start(folder, row, stage), loads: [] })
+    }
+    // Until the code is compiled: what has just started says little of a service.
+    for (const entrant of entrants) await turn(entrant, 2 * options.seconds, templates)
+    for (let round = 0; round < options.rounds; round++) {
+      // Each round begins with another, so that none always follows the same.
+      for (let i = 0; i < entrants.length; i++) {
+        const entrant = entrants[(round + i) % entrants.length]!
+        entrant.loads.push(await turn(entrant, options.seconds, templates))
+      }
+      options.told(`${row.name}: round ${round + 1} of ${options.rounds}`)
+    }
+    return await Promise.all(entrants.map(summary))
+  } finally {
+    for (const { running, folder } of entrants) {
+      await running.stop()
+      await rm(folder, { recursive: true, force: true })
+    }
+  }
+}
+
+async function turn({ contender, folder, running }: Entrant, seconds: number, templates: Template[]) {
+  const before = await usageOf(running.pid)
+  const load = await running.run(seconds)
+  const after = await usageOf(running.pid)
+  for (const sample of load.samples) {
+    const template = templates.find(({ ending }) => ending === sample.ending)!
+    await running.verify(sample, fileOf(template, sample.mark)).catch((cause: Error) => {
+      throw new Error(`${contender.name}: an upload cannot be read back: ${cause.message}`, { cause })
+    })
+  }
+  await removeFiles(folder)
+  execFileSync('sync', ['-f', folder])
+  return { ...load, cpuSeconds: after.cpuSeconds - before.cpuSeconds }
+}
+
+/** The uploads. The database of ours, its keys and its log stay. */
+async function removeFiles(folder: string): Promise<void> {
+  const objects = await readdir(join(folder, 'objects')).catch(() => null)
+  const folders = objects ? objects.map((shard) => join(folder, 'objects', shard)) : [folder]
+  for (const one of folders) {
+    const names = await readdir(one)
+    await Promise.all(names.map((name) => rm(join(one, name))))
+  }
+}
+
+async function summary({ contender: { name, kind, leavesOut }, running, loads }: Entrant): Promise<Measured> {
+  const over = (value: (load: Entrant['loads'][number]) => number) => spreadOf(loads.map(value))
+  return {
+    name,
+    kind,
+    leavesOut,
+    rate: over(({ files, seconds }) => files / seconds),
+    megabytes: over(({ bytes, seconds }) => bytes / 1e6 / seconds),
+    p50Ms: over(({ p50Ms }) => p50Ms),
+    p99Ms: over(({ p99Ms }) => p99Ms),
+    cpuPerGigabyte: over(({ cpuSeconds, bytes }) => cpuSeconds / (bytes / 1e9)),
+    loadCpu: over(({ loadCpuSeconds, seconds }) => loadCpuSeconds / seconds),
+    peakBytes: (await usageOf(running.pid)).peakBytes,
+  }
+}
