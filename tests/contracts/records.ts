@@ -265,6 +265,28 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
       expect(await ids({ q: 'aaa' })).toEqual([halves.attachment.id])
     })
 
+    it('by a word that thousands of names have as by one that few have: newest first, page by page, no other', async () => {
+      const { records, settle } = await opened()
+      const all = Array.from({ length: 2500 }, (_, i) =>
+        settlement({
+          filename: i % 10 === 3 ? `letter ${i}.pdf` : `photo ${i}.jpg`,
+          receivedAt: later(i).toISOString(),
+          state: i % 4 === 0 ? 'refused' : 'accepted',
+        }),
+      )
+      await settle(...all)
+      const seen: string[] = []
+      for (let after: { receivedAt: number; id: string } | undefined; ; ) {
+        const page = await records.listAttachments({ limit: 200, q: 'pho', state: 'accepted', after })
+        seen.push(...page.map(({ id }) => id))
+        const last = page.at(-1)
+        if (!last) break
+        after = { receivedAt: Date.parse(last.receivedAt), id: last.id }
+      }
+      const wanted = all.filter(({ attachment }, i) => i % 10 !== 3 && attachment.state === 'accepted').reverse()
+      expect(seen).toEqual(wanted.map(({ attachment }) => attachment.id))
+    })
+
     it('by a whole id or digest, and never by a part of one', async () => {
       const { settleInTurn, ids } = await opened()
       const [one] = await settleInTurn(3, () => ({ filename: 'x.jpg' }))

@@ -42,23 +42,58 @@ export async function listAttachments(db: Kysely<Schema>, query: AttachmentQuery
       eb(refTuple('attachments.received_at', 'attachments.id'), '<', tuple(after.receivedAt, after.id)),
     )
   if (q !== undefined) {
-    const beginning = wordOf(q)
-    rows = rows.where(({ eb, or, selectFrom }) =>
-      or([
-        eb('attachments.id', '=', q),
-        eb('attachments.sha256', '=', q.toLowerCase()),
-        eb(
-          'attachments.id',
-          'in',
-          selectFrom('attachment_words')
-            .select('attachment_words.attachment_id')
-            .where('attachment_words.word', '>=', beginning)
-            .where('attachment_words.word', '<', `${beginning}\u{10ffff}`),
-        ),
-      ]),
+    const [first, end] = rangeOf(q)
+    const many = await matchesMany(db, first, end)
+    rows = rows.where(({ eb, exists, or, selectFrom }) =>
+      many
+        ? // Newest first until the page is full: one of so many is soon met. No id or digest begins so many names.
+          exists(
+            selectFrom('attachment_words')
+              .select('attachment_words.word')
+              .whereRef('attachment_words.attachment_id', '=', 'attachments.id')
+              .where('attachment_words.word', '>=', first)
+              .where('attachment_words.word', '<', end),
+          )
+        : or([
+            eb('attachments.id', '=', q),
+            eb('attachments.sha256', '=', q.toLowerCase()),
+            eb(
+              'attachments.id',
+              'in',
+              selectFrom('attachment_words')
+                .select('attachment_words.attachment_id')
+                .where('attachment_words.word', '>=', first)
+                .where('attachment_words.word', '<', end),
+            ),
+          ]),
     )
   }
   return (await rows.execute()).map(toAttachment)
+}
+
+/** From here on search goes through the attachments, newest first, and not through the words. */
+const manyMatches = 2000
+
+async function matchesMany(db: Kysely<Schema>, first: string, end: string): Promise<boolean> {
+  const { count } = await db
+    .selectFrom(
+      db
+        .selectFrom('attachment_words')
+        .select('word')
+        .where('word', '>=', first)
+        .where('word', '<', end)
+        .limit(manyMatches)
+        .as('found'),
+    )
+    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .executeTakeFirstOrThrow()
+  return Number(count) >= manyMatches
+}
+
+/** The words that begin as this text does: from the first to before the end. */
+function rangeOf(text: string): [first: string, end: string] {
+  const beginning = wordOf(text)
+  return [beginning, `${beginning}\u{10ffff}`]
 }
 
 /** The newest attachments of a conversation that its participants may be told of, newest first. */

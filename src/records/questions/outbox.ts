@@ -29,17 +29,12 @@ export async function leaseConfirmations(
     .where('state', '=', 'pending')
     .where('next_at', '<=', now.getTime())
     .$if(busy.length > 0, (rows) => rows.where('conversation_id', 'not in', busy))
-    .where(({ not, exists, selectFrom }) =>
-      not(
-        exists(
-          selectFrom('confirmations as other')
-            .select('other.attachment_id')
-            .whereRef('other.conversation_id', '=', 'confirmations.conversation_id')
-            .where('other.state', '=', 'pending')
-            .where('other.lease', 'is not', null)
-            .where('other.next_at', '>', now.getTime()),
-        ),
-      ),
+    // Of the few that are leased, and so asked once: not once for each that is due.
+    .where('conversation_id', 'not in', ({ selectFrom }) =>
+      selectFrom('confirmations as leased')
+        .select('leased.conversation_id')
+        .where('leased.lease', 'is not', null)
+        .where('leased.next_at', '>', now.getTime()),
     )
     .orderBy('next_at')
     .limit(limit * 4)
@@ -122,7 +117,6 @@ export async function releaseLeases(db: Kysely<Schema>, now: Date): Promise<void
   await db
     .updateTable('confirmations')
     .set({ lease: null, uncertain: 1, next_at: now.getTime() })
-    .where('state', '=', 'pending')
     .where('lease', 'is not', null)
     .execute()
 }
@@ -197,7 +191,7 @@ export interface OutboxState {
 }
 
 export async function outboxState(db: Kysely<Schema>): Promise<OutboxState> {
-  const pending = await db
+  const owed = await db
     .selectFrom('confirmations')
     .where('state', '=', 'pending')
     .select(({ fn }) => [
@@ -213,10 +207,10 @@ export async function outboxState(db: Kysely<Schema>): Promise<OutboxState> {
     .executeTakeFirstOrThrow()
   const date = (ms: number | null) => (ms === null ? null : new Date(Number(ms)))
   return {
-    pending: Number(pending.count),
+    pending: Number(owed.count),
     parked: Number(parked.count),
-    oldestPendingAt: date(pending.oldest),
-    nextDueAt: date(pending.next),
+    oldestPendingAt: date(owed.oldest),
+    nextDueAt: date(owed.next),
   }
 }
 

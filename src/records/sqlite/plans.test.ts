@@ -1,0 +1,49 @@
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { temporaryRecords } from '../../../tests/database.ts'
+import { listAttachments } from '../questions/attachments.ts'
+import { leaseConfirmations, releaseLeases } from '../questions/outbox.ts'
+import { openDatabase } from './database.ts'
+import { queriesOver } from './queries.ts'
+
+/** How SQLite would go about each query that a question asks: one line a step. */
+async function planOf(ask: (db: ReturnType<typeof queriesOver>) => Promise<unknown>): Promise<string[]> {
+  const { path, close } = await temporaryRecords()
+  onTestFinished(close)
+  const database = openDatabase(path)
+  onTestFinished(() => database.close())
+  const steps: string[] = []
+  const explaining = new Proxy(database, {
+    get(target, name) {
+      if (name !== 'prepare') return Reflect.get(target, name).bind(target)
+      return (query: string) => {
+        for (const { detail } of target.prepare(`EXPLAIN QUERY PLAN ${query}`).all() as { detail: string }[])
+          steps.push(detail)
+        return target.prepare(query)
+      }
+    },
+  })
+  await ask(queriesOver(explaining))
+  return steps
+}
+
+const now = new Date('2026-11-01T00:00:00Z')
+
+describe('what is asked often goes through an index, and sorts nothing', () => {
+  it.each<[string, (db: ReturnType<typeof queriesOver>) => Promise<unknown>]>([
+    ['what is due', (db) => leaseConfirmations(db, { lease: 'x', now, until: now, limit: 8, busy: ['c-1', 'c-2'] })],
+    ['leases to be released', (db) => releaseLeases(db, now)],
+    ['a list', (db) => listAttachments(db, { limit: 50 })],
+    ['a list after a page', (db) => listAttachments(db, { limit: 50, after: { receivedAt: 1, id: 'att_' } })],
+    ['a list by type', (db) => listAttachments(db, { limit: 50, type: 'image/png' })],
+    ['a list by door', (db) => listAttachments(db, { limit: 50, door: 'pull' })],
+    ['a list by state', (db) => listAttachments(db, { limit: 50, state: 'refused' })],
+    ['a list of a conversation', (db) => listAttachments(db, { limit: 50, conversationId: 'c-1' })],
+  ])('%s', async (_, ask) => {
+    const steps = await planOf(ask)
+    expect(steps.length).toBeGreaterThan(0)
+    for (const step of steps) {
+      expect(step).not.toMatch(/^SCAN (?!.* USING (COVERING )?INDEX)/)
+      expect(step).not.toContain('TEMP B-TREE')
+    }
+  })
+})
