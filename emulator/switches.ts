@@ -10,6 +10,14 @@ export interface Switches {
   downloads: 'signed' | 'bearer' | 'redirect'
   /** UNCONFIRMED on the platform: how long one signed url lives. */
   signedUrlLifetimeSeconds: number
+  /** Where a redirecting download leads: the same origin, the emulator's other one, or this address whatever it is. */
+  redirectDownloadsTo: string
+  /** UNCONFIRMED for web messaging: whether an attachment in a message carries its size and its sha256. */
+  attachmentSizeAndHash: 'given' | 'absent'
+  /** UNCONFIRMED for web messaging: whether messages in notifications still list their files in `media`. */
+  mediaInNotifications: 'absent' | 'given'
+  /** Whether the caller has the permission that a notification topic asks for. */
+  notificationTopics: 'permitted' | 'rejected'
   /** Life of tokens issued from now on. */
   tokenLifetimeSeconds: number
 }
@@ -19,6 +27,10 @@ export const defaultSwitches: Readonly<Switches> = {
   rateLimitPerMinute: null,
   downloads: 'signed',
   signedUrlLifetimeSeconds: 600,
+  redirectDownloadsTo: 'self',
+  attachmentSizeAndHash: 'given',
+  mediaInNotifications: 'absent',
+  notificationTopics: 'permitted',
   tokenLifetimeSeconds: 86399,
 }
 
@@ -26,6 +38,7 @@ const isOneOf =
   (...allowed: string[]) =>
   (value: unknown) =>
     allowed.includes(value as string)
+const isUrl = (value: string) => URL.canParse(value)
 const isAtLeastOne = (value: unknown) => isWholeNumber(value, 1)
 
 const isValidFor: Record<keyof Switches, (value: unknown) => boolean> = {
@@ -33,6 +46,10 @@ const isValidFor: Record<keyof Switches, (value: unknown) => boolean> = {
   rateLimitPerMinute: (value) => value === null || isAtLeastOne(value),
   downloads: isOneOf('signed', 'bearer', 'redirect'),
   signedUrlLifetimeSeconds: isAtLeastOne,
+  redirectDownloadsTo: (value) => typeof value === 'string' && (['self', 'elsewhere'].includes(value) || isUrl(value)),
+  attachmentSizeAndHash: isOneOf('given', 'absent'),
+  mediaInNotifications: isOneOf('absent', 'given'),
+  notificationTopics: isOneOf('permitted', 'rejected'),
   tokenLifetimeSeconds: isAtLeastOne,
 }
 

@@ -34,6 +34,8 @@ export function ownRoutes(control: Control) {
     app.post<ById>('/_emulator/conversations/:id/agent', async ({ params }) => control.connectAgent(params.id))
     app.delete<ById>('/_emulator/conversations/:id/agent', async ({ params }) => control.disconnectAgent(params.id))
 
+    app.get<ById>('/_emulator/conversations/:id/eventbridge', async ({ params }) => control.eventBridgeEvent(params.id))
+
     // Bodies go on unparsed: `Control` checks what it is given, from here as from a script in the same process.
     app.put('/_emulator/switches', async ({ body }) => control.setSwitches(body as Partial<Switches>))
     app.put('/_emulator/faults', async ({ body }) => {
@@ -42,15 +44,33 @@ export function ownRoutes(control: Control) {
     })
     app.get('/_emulator/requests', async () => control.requests())
     app.delete('/_emulator/tokens', async () => control.revokeTokens())
+
+    app.get('/_emulator/time', async () => control.time())
+    app.post('/_emulator/time', async ({ body }) => {
+      return control.advance(membersOf(body, ['advanceSeconds']).advanceSeconds as number)
+    })
+    app.post('/_emulator/sockets/cut', async ({ body }) => {
+      return control.cutSockets(membersOf(body, ['code']) as { code?: number })
+    })
+    app.post('/_emulator/sockets/announce-closing', async (_, reply) => {
+      control.announceSocketsClosing()
+      return reply.code(204).send()
+    })
   }
 }
 
-function parseOptions(body: unknown): { agent?: boolean } {
+function parseOptions(body: unknown): { agent?: boolean; queueId?: string } {
+  const { agent, queueId } = membersOf(body, ['agent', 'queueId'])
+  if (agent !== undefined && typeof agent !== 'boolean') throw new Malformed('agent must be true or false')
+  if (queueId !== undefined && typeof queueId !== 'string') throw new Malformed('queueId must be a text')
+  return { ...(agent !== undefined && { agent }), ...(queueId !== undefined && { queueId }) }
+}
+
+/** The members of an optional body, none other than those allowed. */
+function membersOf(body: unknown, allowed: string[]): Record<string, unknown> {
   if (body === undefined || body === null) return {}
   if (!isRecord(body)) throw new Malformed('the body must be an object')
-  const { agent, ...rest } = body
-  const [unknown] = Object.keys(rest)
+  const unknown = Object.keys(body).find((name) => !allowed.includes(name))
   if (unknown !== undefined) throw new Malformed(`unknown member: ${unknown}`)
-  if (agent !== undefined && typeof agent !== 'boolean') throw new Malformed('agent must be true or false')
-  return agent === undefined ? {} : { agent }
+  return body
 }

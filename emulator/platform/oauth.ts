@@ -19,7 +19,11 @@ export function oauthRoutes({ tokens, switches }: { tokens: Tokens; switches: Sw
       checkClient(request.headers.authorization)
       checkGrant(request.body)
       const lifetimeSeconds = switches.tokenLifetimeSeconds
-      return { access_token: tokens.issue(lifetimeSeconds).value, token_type: 'bearer', expires_in: lifetimeSeconds }
+      return {
+        access_token: tokens.issue(org.client.id, lifetimeSeconds).value,
+        token_type: 'bearer',
+        expires_in: lifetimeSeconds,
+      }
     })
   }
 }

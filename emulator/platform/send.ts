@@ -5,7 +5,7 @@ import type { Switches } from '../switches.ts'
 import type { World } from '../world/world.ts'
 import { conversationOr404 } from './conversations.ts'
 import { badRequest, invalidValue, notFound, userContextRequired } from './errors.ts'
-import { messageData, type UrlOf } from './views.ts'
+import { type FileView, messageData } from './views.ts'
 
 type MessageData = components['schemas']['MessageData']
 
@@ -15,7 +15,7 @@ const bodyFields = ['textBody', 'mediaIds', 'messagingTemplate']
 const maxTextLength = 2000
 
 /** The one call that puts a visible message into a conversation. */
-export function sendRoutes({ world, switches, urlOf }: { world: World; switches: Switches; urlOf: UrlOf }) {
+export function sendRoutes({ world, switches, files }: { world: World; switches: Switches; files: FileView }) {
   return async (app: FastifyInstance) => {
     app.post<{ Params: { conversationId: string; communicationId: string } }>(
       '/api/v2/conversations/messages/:conversationId/communications/:communicationId/messages',
@@ -32,7 +32,7 @@ export function sendRoutes({ world, switches, urlOf }: { world: World; switches:
           throw badRequest('The communication is not a connected communication of an agent.')
         }
         const message = world.agentSends(conversation, sender.communicationId, parseText(body))
-        return messageData(message, conversation, urlOf)
+        return messageData(message, conversation, files)
       },
     )
   }

@@ -3,11 +3,13 @@ import { authenticationRequired, badCredentials, credentialsExpired } from './er
 
 export interface Token {
   value: string
+  /** The user and the app to whom it was given. */
+  owner: string
   expiresAt: Date
 }
 
 export interface Tokens {
-  issue(lifetimeSeconds: number): Token
+  issue(owner: string, lifetimeSeconds: number): Token
   /** Reads an Authorization header. Throws `PlatformError` 401 when it has no token, an unknown one or an expired one. */
   check(authorization: string | undefined): Token
   /** From now on no token issued so far is known. Returns how many there were. */
@@ -17,9 +19,9 @@ export interface Tokens {
 export function createTokens(now: () => Date): Tokens {
   const issued = new Map<string, Token>()
   return {
-    issue(lifetimeSeconds) {
+    issue(owner, lifetimeSeconds) {
       const expiresAt = new Date(now().getTime() + lifetimeSeconds * 1000)
-      const token = { value: randomBytes(32).toString('base64url'), expiresAt }
+      const token = { value: randomBytes(32).toString('base64url'), owner, expiresAt }
       issued.set(token.value, token)
       return token
     },

@@ -9,12 +9,18 @@ import type { Message } from './message.ts'
 export interface Conversation {
   id: string
   startTime: Date
+  queue: Queue
   /** How the guest is called in addresses; opaque. */
   guestAddress: string
   /** In the order in which they joined. */
   participants: Participant[]
   /** In the order in which they were sent. */
   messages: Message[]
+}
+
+export interface Queue {
+  id: string
+  name: string
 }
 
 export interface Participant {
@@ -28,10 +34,11 @@ export interface Participant {
 }
 
 /** Begins with the queue; an agent joins with `connectAgent`. */
-export function beginConversation(at: Date): Conversation {
+export function beginConversation(queue: Queue, at: Date): Conversation {
   const conversation: Conversation = {
     id: randomUUID(),
     startTime: at,
+    queue,
     guestAddress: newOpaqueId(),
     participants: [],
     messages: [],
