@@ -1,25 +1,31 @@
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Clock } from './clock.ts'
 import { createFaults } from './faults.ts'
+import { authorizeRoute } from './login/authorize.ts'
+import { createCodes } from './login/codes.ts'
+import { tokenRoute } from './login/token.ts'
 import { type Control, createControl } from './own/control.ts'
 import { ownRoutes } from './own/routes.ts'
 import { attributeRoutes } from './platform/attributes.ts'
 import { createAccess } from './platform/authorize.ts'
 import { conversationRoutes } from './platform/conversations.ts'
+import { deploymentRoutes } from './platform/deployments.ts'
 import { downloadRoute, downloadUrls } from './platform/downloads.ts'
+import { meRoutes } from './platform/me.ts'
+import { myConversationRoutes } from './platform/mine.ts'
 import { createChannels } from './platform/notifications/channels.ts'
 import { notificationRoutes } from './platform/notifications/routes.ts'
 import { notificationStream } from './platform/notifications/stream.ts'
-import { oauthRoutes } from './platform/oauth.ts'
 import { createRateLimit } from './platform/rateLimit.ts'
 import { sendRoutes } from './platform/send.ts'
 import { createSignedUrls } from './platform/signedUrls.ts'
+import { supportedContentRoutes } from './platform/supportedContent.ts'
 import { dressAsPlatform } from './platform/surface.ts'
 import { createTokens } from './platform/tokens.ts'
-import { tokensMeRoute } from './platform/tokensMe.ts'
 import { createRequestLog } from './requestLog.ts'
 import { openSockets } from './sockets.ts'
 import { defaultSwitches } from './switches.ts'
+import { createProfiles } from './world/profiles.ts'
 import { createWorld } from './world/world.ts'
 
 export interface Origins {
@@ -39,8 +45,11 @@ export function createServer(clock: Clock, origins: Origins): Server {
   const switches = { ...defaultSwitches }
   const faults = createFaults()
   const requestLog = createRequestLog(now)
-  const world = createWorld(now)
+  const profiles = createProfiles(now)
+  const allowed = () => ({ attachments: switches.attachments === 'enabled', types: profiles.ofDeployment().inbound })
+  const world = createWorld(now, allowed)
   const tokens = createTokens(now)
+  const codes = createCodes(now)
   const rateLimit = createRateLimit(now)
   const access = createAccess(tokens, rateLimit, switches)
   const channels = createChannels(clock)
@@ -48,19 +57,23 @@ export function createServer(clock: Clock, origins: Origins): Server {
   const urlOf = downloadUrls({ switches, signedUrls, origin: origins.own })
   const files = { urlOf, withSizeAndHash: () => switches.attachmentSizeAndHash === 'given' }
   const stream = notificationStream({ channels, world, switches, urlOf, clock })
-  const control = createControl({ world, switches, faults, tokens, rateLimit, requestLog, stream, clock })
+  const control = createControl({ world, switches, faults, tokens, rateLimit, requestLog, stream, profiles, clock })
 
   const app = fastify({ forceCloseConnections: true, exposeHeadRoutes: false })
   readEmptyJsonAsNothing(app)
   dressAsPlatform(app, { faults, requestLog })
   const dropSockets = openSockets(app.server, [stream], { faults, requestLog })
-  app.register(oauthRoutes({ tokens, switches }))
+  app.register(authorizeRoute({ codes, switches }))
+  app.register(tokenRoute({ tokens, codes, switches }))
   app.register(async (api) => {
     api.addHook('onRequest', access.check)
     api.register(conversationRoutes({ world, files }))
-    api.register(sendRoutes({ world, switches, files }))
+    api.register(sendRoutes({ world, switches, files, access }))
     api.register(attributeRoutes(world))
-    api.register(tokensMeRoute)
+    api.register(supportedContentRoutes(profiles))
+    api.register(deploymentRoutes({ profiles, switches }))
+    api.register(meRoutes({ access, tokens, switches }))
+    api.register(myConversationRoutes({ world, access }))
     const socketOrigin = () => origins.own().replace('http', 'ws')
     api.register(notificationRoutes({ channels, access, switches, socketOrigin }))
   })

@@ -18,6 +18,16 @@ export interface Switches {
   mediaInNotifications: 'absent' | 'given'
   /** Whether the caller has the permission that a notification topic asks for. */
   notificationTopics: 'permitted' | 'rejected'
+  /** Who comes back from the login page, or that nobody does. */
+  signIn: 'agent' | 'otherAgent' | 'supervisor' | 'denied'
+  /** What `users/me` says of everyone. */
+  userState: 'active' | 'inactive'
+  /** Whether tokens of users say that someone else acts in the user's place. */
+  clonedUser: boolean
+  /** Host names from which the deployment may be used; null: all. */
+  allowedDomains: string[] | null
+  /** Whether the deployment lets customers send files. */
+  attachments: 'enabled' | 'disabled'
   /** Life of tokens issued from now on. */
   tokenLifetimeSeconds: number
 }
@@ -31,6 +41,11 @@ export const defaultSwitches: Readonly<Switches> = {
   attachmentSizeAndHash: 'given',
   mediaInNotifications: 'absent',
   notificationTopics: 'permitted',
+  signIn: 'agent',
+  userState: 'active',
+  clonedUser: false,
+  allowedDomains: null,
+  attachments: 'enabled',
   tokenLifetimeSeconds: 86399,
 }
 
@@ -50,6 +65,11 @@ const isValidFor: Record<keyof Switches, (value: unknown) => boolean> = {
   attachmentSizeAndHash: isOneOf('given', 'absent'),
   mediaInNotifications: isOneOf('absent', 'given'),
   notificationTopics: isOneOf('permitted', 'rejected'),
+  signIn: isOneOf('agent', 'otherAgent', 'supervisor', 'denied'),
+  userState: isOneOf('active', 'inactive'),
+  clonedUser: (value) => typeof value === 'boolean',
+  allowedDomains: (value) => value === null || (Array.isArray(value) && value.every((one) => typeof one === 'string')),
+  attachments: isOneOf('enabled', 'disabled'),
   tokenLifetimeSeconds: isAtLeastOne,
 }
 

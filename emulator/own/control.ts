@@ -7,11 +7,18 @@ import type { Tokens } from '../platform/tokens.ts'
 import type { LoggedRequest, RequestLog } from '../requestLog.ts'
 import { parseSwitches, type Switches } from '../switches.ts'
 import { type Conversation, connected, customerOf } from '../world/conversation.ts'
+import type { Profiles } from '../world/profiles.ts'
 import type { CustomerMessage, World } from '../world/world.ts'
 import { customerStartEvent } from './eventBridge.ts'
 
 /** No conversation has this id. */
 export class UnknownConversation extends Error {}
+
+export interface ConversationOptions {
+  agent?: boolean
+  agentUserId?: string
+  queueId?: string
+}
 
 /** The agent's ids are null while no agent is connected. */
 export interface ConversationIds {
@@ -44,20 +51,22 @@ export interface MessageSummary {
  * `startEmulator` gives are both this.
  */
 export interface Control {
-  /** An agent is connected unless `agent` is false. In the named queue unless another is named. */
-  createConversation(options?: { agent?: boolean; queueId?: string }): ConversationIds
+  /** An agent is connected unless `agent` is false. In the named queue and with the first agent unless others are named. */
+  createConversation(options?: ConversationOptions): ConversationIds
   /** Throws `UnknownConversation`, as do the next four. */
   conversation(id: string): ConversationSummary
   /** As the stock Messenger sends. Throws `GuestRefusal` when it would not; then nothing was sent. */
   customerSends(id: string, message: CustomerMessage): { messageId: string }
   /** Takes the conversation from the queue; each agent who joins is a new participant. Does nothing if one is connected. */
-  connectAgent(id: string): ConversationIds
+  connectAgent(id: string, userId?: string): ConversationIds
   /** Back to the queue. Does nothing if no agent is connected. */
   disconnectAgent(id: string): ConversationIds
   /** What EventBridge delivered when the customer joined: the body of the event. */
   eventBridgeEvent(id: string): object
   /** Changes the named ones and returns all. A change of the rate limit begins every token's minute anew. Throws `Malformed`. */
   setSwitches(changes: Partial<Switches>): Switches
+  /** From now on the deployment's supported content profile is this one. Throws `Malformed` when there is none. */
+  useProfile(supportedContentId: string): void
   /** Replaces the whole list. Throws `Malformed`. */
   setFaults(faults: Fault[]): void
   /** The last 10,000 requests on the platform's surface, newest last. */
@@ -83,19 +92,13 @@ interface Parts {
   rateLimit: RateLimit
   requestLog: RequestLog
   stream: NotificationStream
+  profiles: Profiles
   clock: Clock
 }
 
-export function createControl({
-  world,
-  switches,
-  faults,
-  tokens,
-  rateLimit,
-  requestLog,
-  stream,
-  clock,
-}: Parts): Control {
+export function createControl(parts: Parts): Control {
+  const { world, switches, faults, tokens, rateLimit, requestLog, stream, profiles, clock } = parts
+
   function find(id: string): Conversation {
     const conversation = world.conversation(id)
     if (!conversation) throw new UnknownConversation(`unknown conversation: ${id}`)
@@ -103,16 +106,16 @@ export function createControl({
   }
 
   return {
-    createConversation({ agent = true, queueId } = {}) {
+    createConversation({ agent = true, agentUserId, queueId } = {}) {
       const conversation = world.begin(queueId)
-      if (agent) world.connectAgent(conversation)
+      if (agent) world.connectAgent(conversation, agentUserId)
       return idsOf(conversation)
     },
     conversation: (id) => summaryOf(find(id)),
     customerSends: (id, message) => ({ messageId: world.customerSends(find(id), message).id }),
-    connectAgent(id) {
+    connectAgent(id, userId) {
       const conversation = find(id)
-      world.connectAgent(conversation)
+      world.connectAgent(conversation, userId)
       return idsOf(conversation)
     },
     disconnectAgent(id) {
@@ -125,6 +128,11 @@ export function createControl({
       Object.assign(switches, parseSwitches(changes))
       if (changes.rateLimitPerMinute !== undefined) rateLimit.reset()
       return { ...switches }
+    },
+    useProfile(supportedContentId) {
+      const profile = profiles.find(supportedContentId)
+      if (!profile) throw new Malformed(`unknown supported content profile: ${supportedContentId}`)
+      profiles.refer(profile)
     },
     setFaults: (list) => faults.replace(parseFaults(list)),
     requests: () => requestLog.list(),

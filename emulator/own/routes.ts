@@ -3,7 +3,7 @@ import type { Fault } from '../faults.ts'
 import { GuestRefusal } from '../guest/refusal.ts'
 import { isRecord, Malformed } from '../parse.ts'
 import type { Switches } from '../switches.ts'
-import { type Control, UnknownConversation } from './control.ts'
+import { type Control, type ConversationOptions, UnknownConversation } from './control.ts'
 import { readCustomerForm } from './customerForm.ts'
 
 type ById = { Params: { id: string } }
@@ -31,7 +31,9 @@ export function ownRoutes(control: Control) {
     app.post<ById>('/_emulator/conversations/:id/messages', async ({ params, raw }) =>
       control.customerSends(params.id, await readCustomerForm(raw)),
     )
-    app.post<ById>('/_emulator/conversations/:id/agent', async ({ params }) => control.connectAgent(params.id))
+    app.post<ById>('/_emulator/conversations/:id/agent', async ({ params, body }) => {
+      return control.connectAgent(params.id, textsOf(membersOf(body, ['userId'])).userId)
+    })
     app.delete<ById>('/_emulator/conversations/:id/agent', async ({ params }) => control.disconnectAgent(params.id))
 
     app.get<ById>('/_emulator/conversations/:id/eventbridge', async ({ params }) => control.eventBridgeEvent(params.id))
@@ -40,6 +42,11 @@ export function ownRoutes(control: Control) {
     app.put('/_emulator/switches', async ({ body }) => control.setSwitches(body as Partial<Switches>))
     app.put('/_emulator/faults', async ({ body }) => {
       control.setFaults(body as Fault[])
+      return body
+    })
+    app.put('/_emulator/deployment', async ({ body }) => {
+      const { supportedContentId } = membersOf(body, ['supportedContentId'])
+      control.useProfile(String(supportedContentId))
       return body
     })
     app.get('/_emulator/requests', async () => control.requests())
@@ -59,11 +66,16 @@ export function ownRoutes(control: Control) {
   }
 }
 
-function parseOptions(body: unknown): { agent?: boolean; queueId?: string } {
-  const { agent, queueId } = membersOf(body, ['agent', 'queueId'])
+function parseOptions(body: unknown): ConversationOptions {
+  const { agent, ...ids } = membersOf(body, ['agent', 'agentUserId', 'queueId'])
   if (agent !== undefined && typeof agent !== 'boolean') throw new Malformed('agent must be true or false')
-  if (queueId !== undefined && typeof queueId !== 'string') throw new Malformed('queueId must be a text')
-  return { ...(agent !== undefined && { agent }), ...(queueId !== undefined && { queueId }) }
+  return { ...(agent !== undefined && { agent }), ...textsOf(ids) }
+}
+
+function textsOf(members: Record<string, unknown>): Record<string, string> {
+  const wrong = Object.keys(members).find((name) => typeof members[name] !== 'string')
+  if (wrong !== undefined) throw new Malformed(`${wrong} must be a text`)
+  return members as Record<string, string>
 }
 
 /** The members of an optional body, none other than those allowed. */

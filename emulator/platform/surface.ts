@@ -4,9 +4,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { claimedLength, damagedBody, damagesBody } from '../damage.ts'
 import type { Fault, Faults } from '../faults.ts'
+import { loginErrorBody, loginErrorOfStatus } from '../login/errors.ts'
 import type { RequestLog } from '../requestLog.ts'
 import { errorBody, errorOfStatus, notFound, PlatformError } from './errors.ts'
-import { loginErrorBody, loginErrorOfStatus } from './oauth.ts'
 
 /** What becomes of a request on the platform's surface. */
 interface Fate {

@@ -1,4 +1,4 @@
-import { org } from '../org.ts'
+import { org, userOf } from '../org.ts'
 import type { components } from '../platform.d.ts'
 import { type Conversation, type Participant, peerOf } from '../world/conversation.ts'
 import type { Attachment, Message } from '../world/message.ts'
@@ -38,8 +38,8 @@ function fullParticipant(conversation: Conversation, participant: Participant): 
     id: participant.id,
     startTime: participant.startTime.toISOString(),
     ...(participant.endTime && { endTime: participant.endTime.toISOString() }),
-    name: nameOf(conversation, purpose),
-    ...(purpose === 'agent' && { userId: org.agent.id }),
+    name: nameOf(conversation, participant),
+    ...(participant.userId !== undefined && { userId: participant.userId }),
     ...(purpose !== 'customer' && { queueId: conversation.queue.id, queueName: conversation.queue.name }),
     purpose,
     participantType: purpose === 'customer' ? 'External' : 'Internal',
@@ -78,7 +78,7 @@ function messageParticipant(conversation: Conversation, participant: Participant
   const { purpose } = participant
   return {
     id: participant.id,
-    name: nameOf(conversation, purpose),
+    name: nameOf(conversation, participant),
     startTime: participant.startTime.toISOString(),
     connectedTime: participant.startTime.toISOString(),
     ...(participant.endTime && { endTime: participant.endTime.toISOString() }),
@@ -88,7 +88,9 @@ function messageParticipant(conversation: Conversation, participant: Participant
     held: false,
     wrapupRequired: purpose === 'agent',
     ...(purpose === 'customer' && { mediaRoles: ['full'] }),
-    ...(purpose === 'agent' && { user: { id: org.agent.id, selfUri: `/api/v2/users/${org.agent.id}` } }),
+    ...(participant.userId !== undefined && {
+      user: { id: participant.userId, selfUri: `/api/v2/users/${participant.userId}` },
+    }),
     ...(purpose !== 'customer' && {
       queue: { id: conversation.queue.id, selfUri: `/api/v2/routing/queues/${conversation.queue.id}` },
     }),
@@ -204,8 +206,8 @@ function addressesOf(conversation: Conversation, participant: Participant) {
   }
 }
 
-export function nameOf({ queue }: Conversation, purpose: Participant['purpose']): string {
-  return { customer: org.guestName, acd: queue.name, agent: org.agent.name }[purpose]
+function nameOf({ queue }: Conversation, { purpose, userId = '' }: Participant): string {
+  return { customer: org.guestName, acd: queue.name, agent: userOf(userId)?.name ?? 'Agent' }[purpose]
 }
 
 function uriOf(message: Message): string {

@@ -1,10 +1,11 @@
-import { checkFile, checkText } from '../guest/limits.ts'
+import { type Allowed, checkFile, checkText } from '../guest/limits.ts'
 import { GuestRefusal } from '../guest/refusal.ts'
 import { org } from '../org.ts'
 import {
   beginConversation,
   type Conversation,
   connectAgent,
+  connected,
   customerOf,
   disconnectAgent,
   type Participant,
@@ -24,6 +25,8 @@ export interface World {
   /** In the organization's one named queue, or in another by its id. */
   begin(queueId?: string): Conversation
   conversation(id: string): Conversation | undefined
+  /** In which a user is connected as an agent now. */
+  conversationsOf(userId: string): Conversation[]
   message(id: string): Message | undefined
   /** By the id in its download url. */
   attachment(downloadId: string): Attachment | undefined
@@ -31,7 +34,8 @@ export interface World {
   customerSends(conversation: Conversation, sent: CustomerMessage): Message
   /** On the given communication, which the caller has found to be a connected agent's. */
   agentSends(conversation: Conversation, communicationId: string, text: string): Message
-  connectAgent(conversation: Conversation): void
+  /** The organization's first agent, or another user. */
+  connectAgent(conversation: Conversation, userId?: string): void
   disconnectAgent(conversation: Conversation): void
   /** Adds to a participant's attributes and overwrites those named. */
   setAttributes(conversation: Conversation, participant: Participant, attributes: Record<string, string>): void
@@ -39,7 +43,8 @@ export interface World {
   onChange(listener: Listener): void
 }
 
-export function createWorld(now: () => Date): World {
+/** `allowed` is asked each time, as it changes with the deployment's settings. */
+export function createWorld(now: () => Date, allowed: () => Allowed): World {
   const conversations = new Map<string, Conversation>()
   const messages = new Map<string, Message>()
   const attachments = new Map<string, Attachment>()
@@ -66,12 +71,15 @@ export function createWorld(now: () => Date): World {
       return conversation
     },
     conversation: (id) => conversations.get(id),
+    conversationsOf(userId) {
+      return [...conversations.values()].filter((one) => connected(one, 'agent')?.userId === userId)
+    },
     message: (id) => messages.get(id),
     attachment: (downloadId) => attachments.get(downloadId),
     customerSends(conversation, { text = '', file }) {
       if (text === '' && !file) throw new GuestRefusal(4020, 'A text or a file is needed')
       checkText(text)
-      if (file) checkFile({ name: file.name, sizeBytes: file.bytes.length })
+      if (file) checkFile({ name: file.name, mime: file.mime, sizeBytes: file.bytes.length }, allowed())
       const time = now()
       const message = newMessage({
         conversationId: conversation.id,
@@ -90,8 +98,8 @@ export function createWorld(now: () => Date): World {
         newMessage({ conversationId, communicationId, direction: 'outbound', time: now(), text }),
       )
     },
-    connectAgent(conversation) {
-      connectAgent(conversation, now())
+    connectAgent(conversation, userId = org.agent.id) {
+      connectAgent(conversation, userId, now())
       changed(conversation)
     },
     disconnectAgent(conversation) {

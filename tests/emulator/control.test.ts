@@ -89,6 +89,11 @@ describe('switches', () => {
       attachmentSizeAndHash: 'given',
       mediaInNotifications: 'absent',
       notificationTopics: 'permitted',
+      signIn: 'agent',
+      userState: 'active',
+      clonedUser: false,
+      allowedDomains: null,
+      attachments: 'enabled',
       tokenLifetimeSeconds: 86399,
     }
     expect(await read(own('PUT', '/switches', {}))).toEqual(defaults)
@@ -105,6 +110,8 @@ describe('switches', () => {
     [{ constructor: 1 }, 'constructor'],
     [{ downloads: 'open' }, 'open'],
     [{ redirectDownloadsTo: 'nowhere' }, 'nowhere'],
+    [{ allowedDomains: [1] }, 'allowedDomains'],
+    [{ clonedUser: 'yes' }, 'clonedUser'],
     [{ sendWithClientCredentials: true }, 'sendWithClientCredentials'],
     [{ rateLimitPerMinute: 0 }, 'rateLimitPerMinute'],
     [{ tokenLifetimeSeconds: null }, 'tokenLifetimeSeconds'],

@@ -4,6 +4,7 @@ import type { components } from '../../platform.d.ts'
 import type { Switches } from '../../switches.ts'
 import type { Access } from '../authorize.ts'
 import { badRequest, missingPermissions, notFound } from '../errors.ts'
+import { ownerOf } from '../tokens.ts'
 import type { Channel, Channels } from './channels.ts'
 import { isTopic, topicTemplates } from './topics.ts'
 
@@ -32,7 +33,7 @@ export function notificationRoutes({ channels, access, switches, socketOrigin }:
   /** Another owner's channel is answered like none. */
   function find(request: FastifyRequest<Route>): Channel {
     const channel = channels.find(request.params.channelId)
-    if (channel?.owner !== access.tokenOf(request).owner) throw notFound()
+    if (channel?.owner !== ownerOf(access.tokenOf(request))) throw notFound()
     return channel
   }
 
@@ -54,15 +55,15 @@ export function notificationRoutes({ channels, access, switches, socketOrigin }:
 
   return async (app: FastifyInstance) => {
     app.post('/api/v2/notifications/channels', async (request): Promise<Schemas['Channel']> => {
-      const { owner, value } = access.tokenOf(request)
-      return viewOf(channels.create(owner, value))
+      const token = access.tokenOf(request)
+      return viewOf(channels.create(ownerOf(token), token.value))
     })
 
     app.get<{ Querystring: { includechannels?: string } }>(
       '/api/v2/notifications/channels',
       async (request): Promise<Schemas['ChannelEntityListing']> => {
-        const { owner, value } = access.tokenOf(request)
-        const own = channels.list().filter((channel) => channel.owner === owner)
+        const { value, ...grant } = access.tokenOf(request)
+        const own = channels.list().filter(({ owner }) => owner === ownerOf(grant))
         const ofToken = own.filter(({ token }) => token === value).map(viewOf)
         if (request.query.includechannels !== 'oauthclient') return { entities: ofToken }
         // That they exist is shown, their ids are not.

@@ -1,4 +1,3 @@
-import { org } from '../../org.ts'
 import type { components } from '../../platform.d.ts'
 import type { Conversation } from '../../world/conversation.ts'
 import type { Message } from '../../world/message.ts'
@@ -30,9 +29,8 @@ export function isTopic(id: string): boolean {
  * their files in `media` too.
  */
 export function eventsOf(conversation: Conversation, mediaUrlOf?: UrlOf): { topic: string; body: object }[] {
-  const hasAgent = conversation.participants.some(({ purpose }) => purpose === 'agent')
-  const whose = [`routing.queues.${conversation.queue.id}`, ...(hasAgent ? [`users.${org.agent.id}`] : [])]
-  return whose.flatMap((one) => [
+  const users = conversation.participants.flatMap(({ userId }) => (userId === undefined ? [] : [`users.${userId}`]))
+  return [`routing.queues.${conversation.queue.id}`, ...new Set(users)].flatMap((one) => [
     { topic: `v2.${one}.conversations.messages`, body: perMediaBody(conversation, mediaUrlOf) },
     { topic: `v2.${one}.conversations`, body: fullView(conversation) },
   ])
