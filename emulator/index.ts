@@ -38,7 +38,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const { port = 0, host = '127.0.0.1', now = () => new Date() } = options
   const clock = createClock(now)
   const origins = { own: () => originOf(app), elsewhere: () => elsewhere.url }
-  const { app, control, dropSockets } = createServer(clock, origins)
+  const { app, control, sockets } = createServer(clock, origins)
   await app.listen({ port, host })
   const elsewhere = await listenElsewhere(app.server)
   return {
@@ -48,7 +48,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     elsewhereUrl: elsewhere.url,
     async close() {
       clock.stop()
-      dropSockets()
+      sockets.cut()
       elsewhere.close()
       await app.close()
     },

@@ -1,6 +1,8 @@
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Clock } from './clock.ts'
 import { createFaults } from './faults.ts'
+import { createGuests } from './guest/guests.ts'
+import { typingRoute } from './guest/typing.ts'
 import { authorizeRoute } from './login/authorize.ts'
 import { createCodes } from './login/codes.ts'
 import { tokenRoute } from './login/token.ts'
@@ -9,8 +11,10 @@ import { ownRoutes } from './own/routes.ts'
 import { attributeRoutes } from './platform/attributes.ts'
 import { createAccess } from './platform/authorize.ts'
 import { conversationRoutes } from './platform/conversations.ts'
+import { allowCrossOrigin } from './platform/cors.ts'
 import { deploymentRoutes } from './platform/deployments.ts'
-import { downloadRoute, downloadUrls } from './platform/downloads.ts'
+import { downloadRoute, downloadUrls, guestDownloadUrls } from './platform/downloads.ts'
+import { endingRoute } from './platform/ending.ts'
 import { meRoutes } from './platform/me.ts'
 import { myConversationRoutes } from './platform/mine.ts'
 import { createChannels } from './platform/notifications/channels.ts'
@@ -23,7 +27,7 @@ import { supportedContentRoutes } from './platform/supportedContent.ts'
 import { dressAsPlatform } from './platform/surface.ts'
 import { createTokens } from './platform/tokens.ts'
 import { createRequestLog } from './requestLog.ts'
-import { openSockets } from './sockets.ts'
+import { openSockets, type Sockets } from './sockets.ts'
 import { defaultSwitches } from './switches.ts'
 import { createProfiles } from './world/profiles.ts'
 import { createWorld } from './world/world.ts'
@@ -36,7 +40,7 @@ export interface Origins {
 interface Server {
   app: FastifyInstance
   control: Control
-  dropSockets: () => void
+  sockets: Sockets
 }
 
 /** The one place where the parts meet. The origins are asked for only once the server listens. */
@@ -57,12 +61,15 @@ export function createServer(clock: Clock, origins: Origins): Server {
   const urlOf = downloadUrls({ switches, signedUrls, origin: origins.own })
   const files = { urlOf, withSizeAndHash: () => switches.attachmentSizeAndHash === 'given' }
   const stream = notificationStream({ channels, world, switches, urlOf, clock })
-  const control = createControl({ world, switches, faults, tokens, rateLimit, requestLog, stream, profiles, clock })
-
+  const guestUrlOf = guestDownloadUrls({ switches, signedUrls, origin: origins.own })
+  const guests = createGuests({ world, profiles, switches, clock, origin: origins.own, urlOf: guestUrlOf })
   const app = fastify({ forceCloseConnections: true, exposeHeadRoutes: false })
+  const sockets = openSockets(app.server, [stream, guests.socket], { faults, requestLog })
+  const parts = { world, switches, faults, tokens, rateLimit, requestLog, stream, sockets, profiles, clock }
+  const control = createControl({ ...parts, sessions: guests.sessions })
   readEmptyJsonAsNothing(app)
   dressAsPlatform(app, { faults, requestLog })
-  const dropSockets = openSockets(app.server, [stream], { faults, requestLog })
+  allowCrossOrigin(app)
   app.register(authorizeRoute({ codes, switches }))
   app.register(tokenRoute({ tokens, codes, switches }))
   app.register(async (api) => {
@@ -70,6 +77,8 @@ export function createServer(clock: Clock, origins: Origins): Server {
     api.register(conversationRoutes({ world, files }))
     api.register(sendRoutes({ world, switches, files, access }))
     api.register(attributeRoutes(world))
+    api.register(endingRoute(world))
+    api.register(typingRoute({ world, sessions: guests.sessions, now }))
     api.register(supportedContentRoutes(profiles))
     api.register(deploymentRoutes({ profiles, switches }))
     api.register(meRoutes({ access, tokens, switches }))
@@ -81,8 +90,9 @@ export function createServer(clock: Clock, origins: Origins): Server {
   app.register(
     downloadRoute({ world, switches, signedUrls, access, origin: origins.own, elsewhere: origins.elsewhere, now }),
   )
+  app.register(guests.routes)
   app.register(ownRoutes(control))
-  return { app, control, dropSockets }
+  return { app, control, sockets }
 }
 
 /** A client that always names JSON as its type may send no body; the routes then say what they miss. */

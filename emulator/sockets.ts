@@ -5,8 +5,11 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import type { Faults } from './faults.ts'
 import type { RequestLog } from './requestLog.ts'
 
+export type SocketKind = 'notifications' | 'guest'
+
 /** One address at which WebSockets can be opened. */
 export interface SocketDoor {
+  kind: SocketKind
   /** Whether this address is its own; `path` without query. */
   serves(path: string): boolean
   /** 101, or the status with which the upgrade is refused. */
@@ -20,9 +23,15 @@ interface Parts {
   requestLog: RequestLog
 }
 
-/** Opens WebSockets on a server. As every request they are logged and meet the faults. Gives what drops all that are open. */
-export function openSockets(server: Server, doors: SocketDoor[], { faults, requestLog }: Parts): () => void {
-  const sockets = new WebSocketServer({ noServer: true })
+export interface Sockets {
+  /** Drops those that are open, of one kind or all; with a close frame if `code` is given. Gives how many there were. */
+  cut(kind?: SocketKind, code?: number): number
+}
+
+/** Opens WebSockets on a server. As every request they are logged and meet the faults. */
+export function openSockets(server: Server, doors: SocketDoor[], { faults, requestLog }: Parts): Sockets {
+  const sockets = new WebSocketServer({ noServer: true, clientTracking: false })
+  const open = new Map<WebSocket, SocketKind>()
 
   async function upgrade(request: IncomingMessage, connection: Duplex, head: Buffer): Promise<void> {
     // Before the first wait: a caller that goes meanwhile is no error of ours.
@@ -39,13 +48,21 @@ export function openSockets(server: Server, doors: SocketDoor[], { faults, reque
     const door = doors.find((one) => one.serves(url.pathname))
     const status = fault?.status ?? door?.admit(url, request) ?? 404
     settle(status)
-    if (status === 101) sockets.handleUpgrade(request, connection, head, (socket) => door?.opened(socket, url, request))
-    else refuse(connection, status)
+    if (status !== 101 || !door) return refuse(connection, status)
+    sockets.handleUpgrade(request, connection, head, (socket) => {
+      open.set(socket, door.kind)
+      socket.on('close', () => open.delete(socket))
+      door.opened(socket, url, request)
+    })
   }
 
   server.on('upgrade', (request, connection, head) => void upgrade(request, connection, head))
-  return () => {
-    for (const socket of sockets.clients) socket.terminate()
+  return {
+    cut(kind, code) {
+      const dropped = [...open].filter(([, one]) => kind === undefined || one === kind)
+      for (const [socket] of dropped) code === undefined ? socket.terminate() : socket.close(code)
+      return dropped.length
+    },
   }
 }
 

@@ -28,6 +28,25 @@ export interface Switches {
   allowedDomains: string[] | null
   /** Whether the deployment lets customers send files. */
   attachments: 'enabled' | 'disabled'
+  /** Whether an agent takes a conversation that a guest begins on the socket, at once. */
+  agentTakesGuests: boolean
+  /** What a guest may do once the conversation was ended: nothing more, or begin another one by sending. */
+  conversationDisconnect: 'ReadOnly' | 'Send'
+  conversationClear: 'enabled' | 'disabled'
+  /** How long a session lives after its last message. The platform allows 15 minutes to 18 months. */
+  sessionDurationSeconds: number
+  /** UNCONFIRMED: two public sources show refused uploads in two frames. */
+  uploadRefusals: 'response400' | 'message200'
+  /** UNCONFIRMED on the platform: how long one upload url lives. */
+  uploadUrlLifetimeSeconds: number
+  /** UNCONFIRMED on the platform: whether the signature of an upload url covers the Content-Type that was announced. */
+  uploadSignsContentType: boolean
+  /** UNCONFIRMED on the platform: whether an upload must have the size that was announced. */
+  uploadSizeChecked: boolean
+  /** Whether bytes that are not of the announced type fail the upload (4003). What the platform looks at is UNCONFIRMED. */
+  uploadContentChecked: boolean
+  /** How long after an upload its outcome is told on the socket. */
+  uploadEventDelaySeconds: number
   /** Life of tokens issued from now on. */
   tokenLifetimeSeconds: number
 }
@@ -45,6 +64,16 @@ export const defaultSwitches: Readonly<Switches> = {
   userState: 'active',
   clonedUser: false,
   allowedDomains: null,
+  agentTakesGuests: true,
+  conversationDisconnect: 'ReadOnly',
+  conversationClear: 'enabled',
+  sessionDurationSeconds: 259_200,
+  uploadRefusals: 'response400',
+  uploadUrlLifetimeSeconds: 3600,
+  uploadSignsContentType: false,
+  uploadSizeChecked: false,
+  uploadContentChecked: false,
+  uploadEventDelaySeconds: 0,
   attachments: 'enabled',
   tokenLifetimeSeconds: 86399,
 }
@@ -53,6 +82,7 @@ const isOneOf =
   (...allowed: string[]) =>
   (value: unknown) =>
     allowed.includes(value as string)
+const isBoolean = (value: unknown) => typeof value === 'boolean'
 const isUrl = (value: string) => URL.canParse(value)
 const isAtLeastOne = (value: unknown) => isWholeNumber(value, 1)
 
@@ -67,7 +97,17 @@ const isValidFor: Record<keyof Switches, (value: unknown) => boolean> = {
   notificationTopics: isOneOf('permitted', 'rejected'),
   signIn: isOneOf('agent', 'otherAgent', 'supervisor', 'denied'),
   userState: isOneOf('active', 'inactive'),
-  clonedUser: (value) => typeof value === 'boolean',
+  clonedUser: isBoolean,
+  agentTakesGuests: isBoolean,
+  conversationDisconnect: isOneOf('ReadOnly', 'Send'),
+  conversationClear: isOneOf('enabled', 'disabled'),
+  sessionDurationSeconds: isAtLeastOne,
+  uploadRefusals: isOneOf('response400', 'message200'),
+  uploadUrlLifetimeSeconds: isAtLeastOne,
+  uploadSignsContentType: isBoolean,
+  uploadSizeChecked: isBoolean,
+  uploadContentChecked: isBoolean,
+  uploadEventDelaySeconds: (value) => isWholeNumber(value, 0),
   allowedDomains: (value) => value === null || (Array.isArray(value) && value.every((one) => typeof one === 'string')),
   attachments: isOneOf('enabled', 'disabled'),
   tokenLifetimeSeconds: isAtLeastOne,

@@ -1,10 +1,13 @@
 import type { Clock } from '../clock.ts'
 import { type Fault, type Faults, parseFaults } from '../faults.ts'
+import { pushed } from '../guest/frames.ts'
+import type { Sessions } from '../guest/sessions.ts'
 import { isWholeNumber, Malformed } from '../parse.ts'
 import type { NotificationStream } from '../platform/notifications/stream.ts'
 import type { RateLimit } from '../platform/rateLimit.ts'
 import type { Tokens } from '../platform/tokens.ts'
 import type { LoggedRequest, RequestLog } from '../requestLog.ts'
+import type { SocketKind, Sockets } from '../sockets.ts'
 import { parseSwitches, type Switches } from '../switches.ts'
 import { type Conversation, connected, customerOf } from '../world/conversation.ts'
 import type { Profiles } from '../world/profiles.ts'
@@ -28,6 +31,8 @@ export interface ConversationIds {
   agentParticipantId: string | null
   agentCommunicationId: string | null
 }
+
+export type GuestEvent = 'expire' | 'logout'
 
 /** What a test asks about a conversation, without the platform's shapes around it. */
 export interface ConversationSummary {
@@ -61,6 +66,12 @@ export interface Control {
   connectAgent(id: string, userId?: string): ConversationIds
   /** Back to the queue. Does nothing if no agent is connected. */
   disconnectAgent(id: string): ConversationIds
+  /** Every conversation's id, in the order in which they began; those that guests began on the socket too. */
+  conversations(): { id: string }[]
+  /** Everyone leaves, as when an agent ends it. */
+  endConversation(id: string): void
+  /** What befalls the guest's session: its time is over, or its customer logged out. Throws `Malformed` without a session. */
+  guestEvent(id: string, event: GuestEvent): void
   /** What EventBridge delivered when the customer joined: the body of the event. */
   eventBridgeEvent(id: string): object
   /** Changes the named ones and returns all. A change of the rate limit begins every token's minute anew. Throws `Malformed`. */
@@ -75,8 +86,8 @@ export interface Control {
   /** The emulator's time is moved on; what falls due on the way happens. 0: what is due by now happens. Throws `Malformed`. */
   advance(seconds: number): { now: string }
   time(): { now: string }
-  /** Drops every open socket without a close frame, or with one that has this code. Throws `Malformed`. */
-  cutSockets(options?: { code?: number }): { cut: number }
+  /** Drops open sockets, of one kind or all, without a close frame or with one that has this code. Throws `Malformed`. */
+  cutSockets(options?: { kind?: SocketKind; code?: number }): { cut: number }
   /** `v2.system.socket_closing` goes to every open notification socket; a minute later they are closed. */
   announceSocketsClosing(): void
 }
@@ -92,12 +103,14 @@ interface Parts {
   rateLimit: RateLimit
   requestLog: RequestLog
   stream: NotificationStream
+  sockets: Sockets
+  sessions: Sessions
   profiles: Profiles
   clock: Clock
 }
 
 export function createControl(parts: Parts): Control {
-  const { world, switches, faults, tokens, rateLimit, requestLog, stream, profiles, clock } = parts
+  const { world, switches, faults, tokens, rateLimit, requestLog, stream, sockets, sessions, profiles, clock } = parts
 
   function find(id: string): Conversation {
     const conversation = world.conversation(id)
@@ -123,6 +136,15 @@ export function createControl(parts: Parts): Control {
       world.disconnectAgent(conversation)
       return idsOf(conversation)
     },
+    conversations: () => world.conversations().map(({ id }) => ({ id })),
+    endConversation: (id) => world.end(find(id)),
+    guestEvent(id, event) {
+      const session = sessions.ofConversation(find(id).id)
+      if (!session) throw new Malformed('the conversation was not begun on the guest socket')
+      if (event === 'expire') sessions.expire(session)
+      else if (event === 'logout') sessions.push(session, pushed('LogoutEvent', {}))
+      else throw new Malformed(`wrong event: ${JSON.stringify(event)}`)
+    },
     eventBridgeEvent: (id) => customerStartEvent(find(id)),
     setSwitches(changes) {
       Object.assign(switches, parseSwitches(changes))
@@ -145,11 +167,14 @@ export function createControl(parts: Parts): Control {
       return { now: clock.now().toISOString() }
     },
     time: () => ({ now: clock.now().toISOString() }),
-    cutSockets({ code } = {}) {
+    cutSockets({ kind, code } = {}) {
+      if (kind !== undefined && kind !== 'notifications' && kind !== 'guest') {
+        throw new Malformed(`wrong kind: ${JSON.stringify(kind)}`)
+      }
       if (code !== undefined && !(isWholeNumber(code, 1000) && code <= 4999)) {
         throw new Malformed(`wrong code: ${JSON.stringify(code)}`)
       }
-      return { cut: stream.cut(code) }
+      return { cut: sockets.cut(kind, code) }
     },
     announceSocketsClosing: () => stream.announceClosing(),
   }

@@ -2,8 +2,9 @@ import type { FastifyError, FastifyInstance } from 'fastify'
 import type { Fault } from '../faults.ts'
 import { GuestRefusal } from '../guest/refusal.ts'
 import { isRecord, Malformed } from '../parse.ts'
+import type { SocketKind } from '../sockets.ts'
 import type { Switches } from '../switches.ts'
-import { type Control, type ConversationOptions, UnknownConversation } from './control.ts'
+import { type Control, type ConversationOptions, type GuestEvent, UnknownConversation } from './control.ts'
 import { readCustomerForm } from './customerForm.ts'
 
 type ById = { Params: { id: string } }
@@ -27,6 +28,15 @@ export function ownRoutes(control: Control) {
     })
 
     app.post('/_emulator/conversations', async ({ body }) => control.createConversation(parseOptions(body)))
+    app.get('/_emulator/conversations', async () => control.conversations())
+    app.post<ById>('/_emulator/conversations/:id/end', async ({ params }, reply) => {
+      control.endConversation(params.id)
+      return reply.code(204).send()
+    })
+    app.post<ById>('/_emulator/conversations/:id/guest', async ({ params, body }, reply) => {
+      control.guestEvent(params.id, membersOf(body, ['event']).event as GuestEvent)
+      return reply.code(204).send()
+    })
     app.get<ById>('/_emulator/conversations/:id', async ({ params }) => control.conversation(params.id))
     app.post<ById>('/_emulator/conversations/:id/messages', async ({ params, raw }) =>
       control.customerSends(params.id, await readCustomerForm(raw)),
@@ -57,7 +67,7 @@ export function ownRoutes(control: Control) {
       return control.advance(membersOf(body, ['advanceSeconds']).advanceSeconds as number)
     })
     app.post('/_emulator/sockets/cut', async ({ body }) => {
-      return control.cutSockets(membersOf(body, ['code']) as { code?: number })
+      return control.cutSockets(membersOf(body, ['kind', 'code']) as { kind?: SocketKind; code?: number })
     })
     app.post('/_emulator/sockets/announce-closing', async (_, reply) => {
       control.announceSocketsClosing()

@@ -19,22 +19,25 @@ interface Parts {
   now: () => Date
 }
 
+type UrlParts = Pick<Parts, 'switches' | 'signedUrls' | 'origin'>
+
 /** Behind every url a file is gone 30 days after it was sent, although messages still carry one. */
 const retentionMs = 30 * 24 * 3600 * 1000
 
 const pathOf = ({ downloadId }: Attachment) => `/api/v2/downloads/${downloadId}`
 
 /** The url that a message carries: made anew each time the message is read, and signed if the switch says so. */
-export function downloadUrls({
-  switches,
-  signedUrls,
-  origin,
-}: Pick<Parts, 'switches' | 'signedUrls' | 'origin'>): UrlOf {
+export function downloadUrls({ switches, signedUrls, origin }: UrlParts): UrlOf {
   return (attachment) => {
     const path = pathOf(attachment)
     const signed = switches.downloads === 'signed'
     return origin() + (signed ? signedUrls.sign(path, switches.signedUrlLifetimeSeconds) : path)
   }
+}
+
+/** The url that a guest gets: browsers use it without a token, so it is always signed (inferred). */
+export function guestDownloadUrls({ switches, signedUrls, origin }: UrlParts): UrlOf {
+  return (attachment) => origin() + signedUrls.sign(pathOf(attachment), switches.signedUrlLifetimeSeconds)
 }
 
 /**

@@ -56,7 +56,7 @@ function communication(conversation: Conversation, participant: Participant): Sc
     initialState: participant.purpose === 'agent' ? 'alerting' : 'connected',
     direction: 'inbound',
     held: false,
-    authenticated: false,
+    authenticated: conversation.authenticated,
     type: 'webmessaging',
     ...optional('peerId', peerOf(conversation, participant)),
     ...addressesOf(conversation, participant),
@@ -99,7 +99,7 @@ function messageParticipant(conversation: Conversation, participant: Participant
     ...addressesOf(conversation, participant),
     messages: detailsOf(conversation, participant),
     type: 'webmessaging',
-    authenticated: false,
+    authenticated: conversation.authenticated,
   }
 }
 
@@ -191,7 +191,7 @@ function statusOf(message: Message) {
   return message.direction === 'inbound' ? 'received' : 'queued'
 }
 
-/** The reason given for a leg that ended is UNCONFIRMED: here every leg ends because the conversation moved on. */
+/** The reason given for a leg that ended is UNCONFIRMED: here always that the conversation moved on. */
 function stateOf(participant: Participant) {
   return participant.endTime
     ? ({ state: 'disconnected', disconnectType: 'transfer' } as const)

@@ -10,6 +10,8 @@ export interface Conversation {
   id: string
   startTime: Date
   queue: Queue
+  /** Whether the customer proved who they are. */
+  authenticated: boolean
   /** How the guest is called in addresses; opaque. */
   guestAddress: string
   /** In the order in which they joined. */
@@ -41,6 +43,7 @@ export function beginConversation(queue: Queue, at: Date): Conversation {
     id: randomUUID(),
     startTime: at,
     queue,
+    authenticated: false,
     guestAddress: newOpaqueId(),
     participants: [],
     messages: [],
@@ -68,8 +71,17 @@ export function connected(conversation: Conversation, purpose: Participant['purp
   return conversation.participants.find((one) => one.purpose === purpose && one.endTime === undefined)
 }
 
-export function customerOf(conversation: Conversation): Participant {
-  const customer = connected(conversation, 'customer')
+/** Everyone leaves. */
+export function endConversation(conversation: Conversation, at: Date): void {
+  for (const participant of conversation.participants) participant.endTime ??= at
+}
+
+export function hasEnded(conversation: Conversation): boolean {
+  return customerOf(conversation).endTime !== undefined
+}
+
+export function customerOf({ participants }: Conversation): Participant {
+  const customer = participants.find(({ purpose }) => purpose === 'customer')
   if (!customer) throw new Error('a conversation without its customer')
   return customer
 }

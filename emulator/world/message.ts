@@ -11,11 +11,13 @@ export interface Message {
   time: Date
   text?: string
   attachment?: Attachment
+  /** With which the customer's client marked it, to know its echo. */
+  tracingId?: string
   /** The channel's own id of an inbound message: a UUID, unlike `id`. */
   channelMessageId: string
 }
 
-/** A file that a customer sent, with its bytes. */
+/** A file that a customer uploaded, with its bytes. */
 export interface Attachment {
   id: string
   downloadId: string
@@ -40,9 +42,9 @@ export function newMessage(about: Omit<Message, 'id' | 'channelMessageId'>): Mes
   return { id: newMessageId(), channelMessageId: randomUUID(), ...about }
 }
 
-export function attach({ name, mime, bytes }: CustomerFile, at: Date): Attachment {
+export function attach({ name, mime, bytes }: CustomerFile, at: Date, id: string = randomUUID()): Attachment {
   return {
-    id: randomUUID(),
+    id,
     downloadId: newOpaqueId(),
     filename: name,
     mime,

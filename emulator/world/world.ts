@@ -1,4 +1,4 @@
-import { type Allowed, checkFile, checkText } from '../guest/limits.ts'
+import { type Allowed, checkFile, checkMessage } from '../guest/limits.ts'
 import { GuestRefusal } from '../guest/refusal.ts'
 import { org } from '../org.ts'
 import {
@@ -8,6 +8,8 @@ import {
   connected,
   customerOf,
   disconnectAgent,
+  endConversation,
+  hasEnded,
   type Participant,
 } from './conversation.ts'
 import { type Attachment, attach, type CustomerFile, type Message, newMessage } from './message.ts'
@@ -16,6 +18,13 @@ import { type Attachment, attach, type CustomerFile, type Message, newMessage } 
 export interface CustomerMessage {
   text?: string
   file?: CustomerFile
+}
+
+/** What a client sends after it has uploaded. */
+export interface UploadedMessage {
+  text?: string
+  attachment?: Attachment
+  tracingId?: string
 }
 
 export type Listener = (conversation: Conversation, message?: Message) => void
@@ -30,8 +39,17 @@ export interface World {
   message(id: string): Message | undefined
   /** By the id in its download url. */
   attachment(downloadId: string): Attachment | undefined
+  /** In the order in which they began. */
+  conversations(): Conversation[]
   /** As the stock Messenger sends. Throws `GuestRefusal`; then nothing was sent. */
   customerSends(conversation: Conversation, sent: CustomerMessage): Message
+  /** The same for a file that was uploaded before. */
+  customerSendsUploaded(conversation: Conversation, sent: UploadedMessage): Message
+  /** A file that is not in a message yet can be downloaded already. */
+  keepUpload(attachment: Attachment): void
+  removeUpload(attachment: Attachment): void
+  /** Everyone leaves. */
+  end(conversation: Conversation): void
   /** On the given communication, which the caller has found to be a connected agent's. */
   agentSends(conversation: Conversation, communicationId: string, text: string): Message
   /** The organization's first agent, or another user. */
@@ -62,6 +80,24 @@ export function createWorld(now: () => Date, allowed: () => Allowed): World {
     return message
   }
 
+  function customerSendsUploaded(conversation: Conversation, sent: UploadedMessage): Message {
+    const { text = '', attachment, tracingId } = sent
+    if (hasEnded(conversation)) throw new GuestRefusal(409, 'The conversation is read-only')
+    checkMessage(text, attachment !== undefined)
+    const time = now()
+    if (attachment) attachment.sentAt = time
+    const message = newMessage({
+      conversationId: conversation.id,
+      communicationId: customerOf(conversation).communicationId,
+      direction: 'inbound',
+      time,
+      ...(text !== '' && { text }),
+      ...(attachment && { attachment }),
+      ...(tracingId !== undefined && { tracingId }),
+    })
+    return keep(conversation, message)
+  }
+
   return {
     begin(queueId = org.queue.id) {
       const queue = queueId === org.queue.id ? org.queue : { id: queueId, name: 'Another queue' }
@@ -76,20 +112,25 @@ export function createWorld(now: () => Date, allowed: () => Allowed): World {
     },
     message: (id) => messages.get(id),
     attachment: (downloadId) => attachments.get(downloadId),
-    customerSends(conversation, { text = '', file }) {
-      if (text === '' && !file) throw new GuestRefusal(4020, 'A text or a file is needed')
-      checkText(text)
+    conversations: () => [...conversations.values()],
+    customerSends(conversation, { text, file }) {
       if (file) checkFile({ name: file.name, mime: file.mime, sizeBytes: file.bytes.length }, allowed())
-      const time = now()
-      const message = newMessage({
-        conversationId: conversation.id,
-        communicationId: customerOf(conversation).communicationId,
-        direction: 'inbound',
-        time,
-        ...(text !== '' && { text }),
-        ...(file && { attachment: attach(file, time) }),
+      return customerSendsUploaded(conversation, {
+        ...(text !== undefined && { text }),
+        ...(file && { attachment: attach(file, now()) }),
       })
-      return keep(conversation, message)
+    },
+    customerSendsUploaded,
+    keepUpload(attachment) {
+      attachments.set(attachment.downloadId, attachment)
+    },
+    removeUpload(attachment) {
+      attachments.delete(attachment.downloadId)
+    },
+    end(conversation) {
+      if (hasEnded(conversation)) return
+      endConversation(conversation, now())
+      changed(conversation)
     },
     agentSends(conversation, communicationId, text) {
       const conversationId = conversation.id

@@ -94,6 +94,16 @@ describe('switches', () => {
       clonedUser: false,
       allowedDomains: null,
       attachments: 'enabled',
+      agentTakesGuests: true,
+      conversationDisconnect: 'ReadOnly',
+      conversationClear: 'enabled',
+      sessionDurationSeconds: 259_200,
+      uploadRefusals: 'response400',
+      uploadUrlLifetimeSeconds: 3600,
+      uploadSignsContentType: false,
+      uploadSizeChecked: false,
+      uploadContentChecked: false,
+      uploadEventDelaySeconds: 0,
       tokenLifetimeSeconds: 86399,
     }
     expect(await read(own('PUT', '/switches', {}))).toEqual(defaults)

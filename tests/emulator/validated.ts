@@ -12,6 +12,7 @@ interface ResponseObject {
 interface Document {
   paths: Record<string, Record<string, { responses?: Record<string, ResponseObject> }>>
   components: { schemas: Record<string, Schema>; responses: Record<string, ResponseObject> }
+  'x-guest-websocket': { clientFrames: Record<string, string> }
 }
 
 const documentFile = new URL('../../emulator/openapi-subset.json', import.meta.url)
@@ -26,6 +27,9 @@ for (const schema of Object.values(document.components.schemas)) {
 const ajv = new Ajv({ strict: false, allErrors: true })
 ajvFormats.default(ajv)
 ajv.addSchema(document, 'genesys')
+
+/** Which schema a guest's frame has, by its action. */
+export const clientFrames = document['x-guest-websocket'].clientFrames
 
 /** The validator of one of the document's schemas, by name. */
 export function schema(name: string): ValidateFunction {

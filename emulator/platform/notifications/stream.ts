@@ -27,8 +27,6 @@ interface Parts {
 export interface NotificationStream extends SocketDoor {
   /** Announces maintenance to every open socket, and closes them a minute later. */
   announceClosing(): void
-  /** Drops every open socket; with a close frame if `code` is given. Gives how many there were. */
-  cut(code?: number): number
 }
 
 /** The streaming host: what happens to conversations, told on the channels that asked for it. Nothing is kept for later. */
@@ -44,6 +42,7 @@ export function notificationStream({ channels, world, switches, urlOf, clock }: 
   })
 
   return {
+    kind: 'notifications',
     serves: (path) => path.startsWith(prefix),
     /** UNCONFIRMED how an unknown channel is refused. */
     admit: ({ pathname }) => (channels.find(pathname.slice(prefix.length)) ? 101 : 404),
@@ -73,11 +72,6 @@ export function notificationStream({ channels, world, switches, urlOf, clock }: 
       clock.after(warningSeconds, () => {
         for (const socket of warned) socket.close(1001)
       })
-    },
-    cut(code) {
-      const dropped = [...open]
-      for (const socket of dropped) code === undefined ? socket.terminate() : socket.close(code)
-      return dropped.length
     },
   }
 }
