@@ -17,6 +17,9 @@ import { customerStartEvent } from './eventBridge.ts'
 /** No conversation has this id. */
 export class UnknownConversation extends Error {}
 
+/** Nobody is there to say it. */
+export class NoAgent extends Error {}
+
 export interface ConversationOptions {
   agent?: boolean
   agentUserId?: string
@@ -58,7 +61,11 @@ export interface MessageSummary {
 export interface Control {
   /** An agent is connected unless `agent` is false. In the named queue and with the first agent unless others are named. */
   createConversation(options?: ConversationOptions): ConversationIds
-  /** Throws `UnknownConversation`, as do the next four. */
+  /** As it is now. Throws `UnknownConversation`, as do all that take an id. */
+  ids(id: string): ConversationIds
+  /** The connected agent says something. Throws `NoAgent`, and `Malformed` for nothing said. */
+  agentSends(id: string, text: string): { messageId: string }
+
   conversation(id: string): ConversationSummary
   /** As the stock Messenger sends. Throws `GuestRefusal` when it would not; then nothing was sent. */
   customerSends(id: string, message: CustomerMessage): { messageId: string }
@@ -123,6 +130,14 @@ export function createControl(parts: Parts): Control {
       const conversation = world.begin(queueId)
       if (agent) world.connectAgent(conversation, agentUserId)
       return idsOf(conversation)
+    },
+    ids: (id) => idsOf(find(id)),
+    agentSends(id, text) {
+      const conversation = find(id)
+      const agent = connected(conversation, 'agent')
+      if (!agent) throw new NoAgent('no agent is connected')
+      if (text === '') throw new Malformed('text is empty')
+      return { messageId: world.agentSends(conversation, agent.communicationId, text).id }
     },
     conversation: (id) => summaryOf(find(id)),
     customerSends: (id, message) => ({ messageId: world.customerSends(find(id), message).id }),

@@ -4,7 +4,7 @@ import { GuestRefusal } from '../guest/refusal.ts'
 import { isRecord, Malformed } from '../parse.ts'
 import type { SocketKind } from '../sockets.ts'
 import type { Switches } from '../switches.ts'
-import { type Control, type ConversationOptions, type GuestEvent, UnknownConversation } from './control.ts'
+import { type Control, type ConversationOptions, type GuestEvent, NoAgent, UnknownConversation } from './control.ts'
 import { readCustomerForm } from './customerForm.ts'
 
 type ById = { Params: { id: string } }
@@ -23,8 +23,7 @@ export function ownRoutes(control: Control) {
         const { errorCode, message } = error
         return reply.code(400).send({ message, errorCode, errorMessage: message })
       }
-      const status = error instanceof UnknownConversation ? 404 : error instanceof Malformed ? 400 : error.statusCode
-      return reply.code(status ?? 500).send({ message: error.message })
+      return reply.code(statusOf(error) ?? 500).send({ message: error.message })
     })
 
     app.post('/_emulator/conversations', async ({ body }) => control.createConversation(parseOptions(body)))
@@ -46,6 +45,11 @@ export function ownRoutes(control: Control) {
     })
     app.delete<ById>('/_emulator/conversations/:id/agent', async ({ params }) => control.disconnectAgent(params.id))
 
+    app.post<ById>('/_emulator/conversations/:id/agent/messages', async ({ params, body }) => {
+      const { text } = textsOf(membersOf(body, ['text']))
+      if (text === undefined) throw new Malformed('text is missing')
+      return control.agentSends(params.id, text)
+    })
     app.get<ById>('/_emulator/conversations/:id/eventbridge', async ({ params }) => control.eventBridgeEvent(params.id))
 
     // Bodies go on unparsed: `Control` checks what it is given, from here as from a script in the same process.
@@ -74,6 +78,12 @@ export function ownRoutes(control: Control) {
       return reply.code(204).send()
     })
   }
+}
+
+function statusOf(error: FastifyError): number | undefined {
+  if (error instanceof UnknownConversation) return 404
+  if (error instanceof NoAgent) return 409
+  return error instanceof Malformed ? 400 : error.statusCode
 }
 
 function parseOptions(body: unknown): ConversationOptions {
