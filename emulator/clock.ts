@@ -24,6 +24,7 @@ export function createClock(base: () => Date): Clock {
   let addedMs = 0
   let waiting: Due[] = []
   let timer: NodeJS.Timeout | undefined
+  let stopped = false
 
   const nowMs = () => base().getTime() + addedMs
   const earliest = () =>
@@ -42,7 +43,7 @@ export function createClock(base: () => Date): Clock {
   function arm(): void {
     clearTimeout(timer)
     const next = earliest()
-    if (!next) return
+    if (!next || stopped) return
     const waitMs = Math.min(Math.max(next.at - nowMs(), 1), longestWaitMs)
     timer = setTimeout(() => runUntil(nowMs()), waitMs).unref()
   }
@@ -75,6 +76,7 @@ export function createClock(base: () => Date): Clock {
       addedMs += Math.max(0, target - nowMs())
     },
     stop() {
+      stopped = true
       waiting = []
       clearTimeout(timer)
     },

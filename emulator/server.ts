@@ -6,6 +6,7 @@ import { typingRoute } from './guest/typing.ts'
 import { authorizeRoute } from './login/authorize.ts'
 import { createCodes } from './login/codes.ts'
 import { tokenRoute } from './login/token.ts'
+import { createOpenMessaging } from './open/openMessaging.ts'
 import { type Control, createControl } from './own/control.ts'
 import { ownRoutes } from './own/routes.ts'
 import { attributeRoutes } from './platform/attributes.ts'
@@ -61,12 +62,13 @@ export function createServer(clock: Clock, origins: Origins): Server {
   const urlOf = downloadUrls({ switches, signedUrls, origin: origins.own })
   const files = { urlOf, withSizeAndHash: () => switches.attachmentSizeAndHash === 'given' }
   const stream = notificationStream({ channels, world, switches, urlOf, clock })
+  const openMessaging = createOpenMessaging({ world, profiles, switches, files, clock })
   const guestUrlOf = guestDownloadUrls({ switches, signedUrls, origin: origins.own })
   const guests = createGuests({ world, profiles, switches, clock, origin: origins.own, urlOf: guestUrlOf })
   const app = fastify({ forceCloseConnections: true, exposeHeadRoutes: false })
   const sockets = openSockets(app.server, [stream, guests.socket], { faults, requestLog })
   const parts = { world, switches, faults, tokens, rateLimit, requestLog, stream, sockets, profiles, clock }
-  const control = createControl({ ...parts, sessions: guests.sessions })
+  const control = createControl({ ...parts, sessions: guests.sessions, openMessaging })
   readEmptyJsonAsNothing(app)
   dressAsPlatform(app, { faults, requestLog })
   allowCrossOrigin(app)
@@ -75,6 +77,7 @@ export function createServer(clock: Clock, origins: Origins): Server {
   app.register(async (api) => {
     api.addHook('onRequest', access.check)
     api.register(conversationRoutes({ world, files }))
+    api.register(openMessaging.routes)
     api.register(sendRoutes({ world, switches, files, access }))
     api.register(attributeRoutes(world))
     api.register(endingRoute(world))

@@ -28,7 +28,7 @@ export interface Switches {
   allowedDomains: string[] | null
   /** Whether the deployment lets customers send files. */
   attachments: 'enabled' | 'disabled'
-  /** Whether an agent takes a conversation that a guest begins on the socket, at once. */
+  /** Whether an agent takes a conversation at once that a customer begins, on the guest socket or over Open Messaging. */
   agentTakesGuests: boolean
   /** What a guest may do once the conversation was ended: nothing more, or begin another one by sending. */
   conversationDisconnect: 'ReadOnly' | 'Send'

@@ -2,6 +2,8 @@ import type { Clock } from '../clock.ts'
 import { type Fault, type Faults, parseFaults } from '../faults.ts'
 import { pushed } from '../guest/frames.ts'
 import type { Sessions } from '../guest/sessions.ts'
+import type { OpenMessaging } from '../open/openMessaging.ts'
+import type { Delivery } from '../open/webhooks.ts'
 import { isWholeNumber, Malformed } from '../parse.ts'
 import type { NotificationStream } from '../platform/notifications/stream.ts'
 import type { RateLimit } from '../platform/rateLimit.ts'
@@ -90,6 +92,8 @@ export interface Control {
   /** The last 10,000 requests on the platform's surface, newest last. */
   requests(): LoggedRequest[]
   revokeTokens(): { revoked: number }
+  /** What became of the posts to webhooks of Open Messaging, oldest first. */
+  webhookDeliveries(): Delivery[]
   /** The emulator's time is moved on; what falls due on the way happens. 0: what is due by now happens. Throws `Malformed`. */
   advance(seconds: number): { now: string }
   time(): { now: string }
@@ -112,12 +116,26 @@ interface Parts {
   stream: NotificationStream
   sockets: Sockets
   sessions: Sessions
+  openMessaging: OpenMessaging
   profiles: Profiles
   clock: Clock
 }
 
 export function createControl(parts: Parts): Control {
-  const { world, switches, faults, tokens, rateLimit, requestLog, stream, sockets, sessions, profiles, clock } = parts
+  const {
+    world,
+    switches,
+    faults,
+    tokens,
+    rateLimit,
+    requestLog,
+    stream,
+    sockets,
+    sessions,
+    openMessaging,
+    profiles,
+    clock,
+  } = parts
 
   function find(id: string): Conversation {
     const conversation = world.conversation(id)
@@ -127,7 +145,7 @@ export function createControl(parts: Parts): Control {
 
   return {
     createConversation({ agent = true, agentUserId, queueId } = {}) {
-      const conversation = world.begin(queueId)
+      const conversation = world.begin(queueId === undefined ? {} : { queueId })
       if (agent) world.connectAgent(conversation, agentUserId)
       return idsOf(conversation)
     },
@@ -173,6 +191,7 @@ export function createControl(parts: Parts): Control {
     },
     setFaults: (list) => faults.replace(parseFaults(list)),
     requests: () => requestLog.list(),
+    webhookDeliveries: () => openMessaging.deliveries(),
     revokeTokens: () => ({ revoked: tokens.revokeAll() }),
     advance(seconds) {
       if (typeof seconds !== 'number' || !(seconds >= 0 && seconds <= longestAdvanceSeconds)) {

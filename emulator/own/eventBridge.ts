@@ -9,7 +9,7 @@ const template = 'v2.detail.events.conversation.{id}.customer.start'
  * customer's communication is UNCONFIRMED.
  */
 export function customerStartEvent(conversation: Conversation): object {
-  const { id, startTime, guestAddress } = conversation
+  const { id, startTime, guestAddress, channel } = conversation
   const customer = customerOf(conversation)
   return {
     version: '0',
@@ -30,9 +30,9 @@ export function customerStartEvent(conversation: Conversation): object {
         sessionId: customer.communicationId,
         mediaType: 'MESSAGE',
         direction: 'INBOUND',
-        addressTo: org.deploymentId,
+        addressTo: channel.id,
         addressFrom: guestAddress,
-        messageType: 'WEBMESSAGING',
+        messageType: channel.messenger.toUpperCase(),
         divisionId: org.divisionId,
       },
       metadata: { CorrelationId: randomUUID() },

@@ -66,6 +66,7 @@ export function ownRoutes(control: Control) {
     app.get('/_emulator/requests', async () => control.requests())
     app.delete('/_emulator/tokens', async () => control.revokeTokens())
 
+    app.get('/_emulator/webhooks', async () => control.webhookDeliveries())
     app.get('/_emulator/time', async () => control.time())
     app.post('/_emulator/time', async ({ body }) => {
       return control.advance(membersOf(body, ['advanceSeconds']).advanceSeconds as number)

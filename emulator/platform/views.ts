@@ -20,7 +20,7 @@ export function fullView(conversation: Conversation): Schemas['Conversation'] {
   return {
     id: conversation.id,
     startTime: conversation.startTime.toISOString(),
-    address: org.deploymentId,
+    address: conversation.channel.id,
     participants: conversation.participants.map((participant) => fullParticipant(conversation, participant)),
     divisions: [
       {
@@ -57,7 +57,7 @@ function communication(conversation: Conversation, participant: Participant): Sc
     direction: 'inbound',
     held: false,
     authenticated: conversation.authenticated,
-    type: 'webmessaging',
+    type: conversation.channel.messenger,
     ...optional('peerId', peerOf(conversation, participant)),
     ...addressesOf(conversation, participant),
     messages: detailsOf(conversation, participant),
@@ -98,7 +98,7 @@ function messageParticipant(conversation: Conversation, participant: Participant
     ...optional('peer', peerOf(conversation, participant)),
     ...addressesOf(conversation, participant),
     messages: detailsOf(conversation, participant),
-    type: 'webmessaging',
+    type: conversation.channel.messenger,
     authenticated: conversation.authenticated,
   }
 }
@@ -123,16 +123,16 @@ function detailsOf(conversation: Conversation, participant: Participant): Schema
 /** One message with its content, as every call that returns messages gives it. */
 export function messageData(message: Message, conversation: Conversation, files: FileView): Schemas['MessageData'] {
   const inbound = message.direction === 'inbound'
-  const { guestAddress } = conversation
+  const { channel, guestAddress } = conversation
   return {
     id: message.id,
     timestamp: message.time.toISOString(),
-    fromAddress: inbound ? guestAddress : org.deploymentId,
-    toAddress: inbound ? org.deploymentId : guestAddress,
+    fromAddress: inbound ? guestAddress : channel.id,
+    toAddress: inbound ? channel.id : guestAddress,
     direction: message.direction,
-    messengerType: 'webmessaging',
+    messengerType: channel.messenger,
     status: statusOf(message),
-    normalizedMessage: inbound ? inboundContent(message, guestAddress, files) : outboundContent(message),
+    normalizedMessage: inbound ? inboundContent(message, conversation, files) : outboundContent(message),
     ...(inbound && { normalizedReceipts: [] }),
     conversationId: message.conversationId,
     selfUri: uriOf(message),
@@ -142,18 +142,18 @@ export function messageData(message: Message, conversation: Conversation, files:
 /** Which optional members really come for web messaging is UNCONFIRMED; size and sha256 have a switch. */
 function inboundContent(
   message: Message,
-  guestAddress: string,
+  { channel, guestAddress }: Conversation,
   files: FileView,
 ): Schemas['ConversationNormalizedMessage'] {
   const { attachment } = message
   return {
     id: message.id,
     channel: {
-      id: org.deploymentId,
-      platform: 'WebMessaging',
+      id: channel.id,
+      platform: channel.messenger === 'open' ? 'Open' : 'WebMessaging',
       type: 'Private',
       messageId: message.channelMessageId,
-      to: { id: org.deploymentId },
+      to: { id: channel.id },
       from: { id: guestAddress, idType: 'Opaque' },
       time: message.time.toISOString(),
     },
@@ -186,9 +186,9 @@ function outboundContent(message: Message): Schemas['ConversationNormalizedMessa
   return { id: message.id, type: 'Text', ...optional('text', message.text), direction: 'Outbound' }
 }
 
-/** Outbound stays "queued", as the answer to sending shows it; when the platform moves it on is not documented. */
+/** Outbound stays "queued", as the answer to sending shows it, until a receipt comes; when else the platform moves it on is not documented. */
 function statusOf(message: Message) {
-  return message.direction === 'inbound' ? 'received' : 'queued'
+  return message.direction === 'inbound' ? 'received' : (message.delivery ?? 'queued')
 }
 
 /** The reason given for a leg that ended is UNCONFIRMED: here always that the conversation moved on. */
@@ -201,7 +201,7 @@ function stateOf(participant: Participant) {
 function addressesOf(conversation: Conversation, participant: Participant) {
   if (participant.purpose !== 'customer') return {}
   return {
-    toAddress: { addressNormalized: org.deploymentId },
+    toAddress: { addressNormalized: conversation.channel.id },
     fromAddress: { addressNormalized: conversation.guestAddress },
   }
 }

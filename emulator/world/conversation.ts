@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { newOpaqueId } from '../ids.ts'
 import type { Message } from './message.ts'
 
 /**
@@ -12,12 +11,20 @@ export interface Conversation {
   queue: Queue
   /** Whether the customer proved who they are. */
   authenticated: boolean
-  /** How the guest is called in addresses; opaque. */
+  channel: Channel
+  /** How the customer is called in addresses; opaque. */
   guestAddress: string
   /** In the order in which they joined. */
   participants: Participant[]
   /** In the order in which they were sent. */
   messages: Message[]
+}
+
+/** Over what the customer came: the web deployment, or an integration of Open Messaging. */
+export interface Channel {
+  messenger: 'webmessaging' | 'open'
+  /** The deployment's or the integration's id. */
+  id: string
 }
 
 export interface Queue {
@@ -38,13 +45,15 @@ export interface Participant {
 }
 
 /** Begins with the queue; an agent joins with `connectAgent`. */
-export function beginConversation(queue: Queue, at: Date): Conversation {
+export function beginConversation(
+  about: Pick<Conversation, 'queue' | 'channel' | 'guestAddress'>,
+  at: Date,
+): Conversation {
   const conversation: Conversation = {
     id: randomUUID(),
     startTime: at,
-    queue,
+    ...about,
     authenticated: false,
-    guestAddress: newOpaqueId(),
     participants: [],
     messages: [],
   }

@@ -11,6 +11,8 @@ export interface Message {
   time: Date
   text?: string
   attachment?: Attachment
+  /** What a receipt said of an outbound one. */
+  delivery?: 'delivery-success' | 'delivery-failed'
   /** With which the customer's client marked it, to know its echo. */
   tracingId?: string
   /** The channel's own id of an inbound message: a UUID, unlike `id`. */
@@ -38,7 +40,7 @@ export interface CustomerFile {
   bytes: Buffer
 }
 
-export function newMessage(about: Omit<Message, 'id' | 'channelMessageId'>): Message {
+export function newMessage(about: Omit<Message, 'id' | 'channelMessageId'> & { channelMessageId?: string }): Message {
   return { id: newMessageId(), channelMessageId: randomUUID(), ...about }
 }
 

@@ -1,8 +1,10 @@
 import { type Allowed, checkFile, checkMessage } from '../guest/limits.ts'
 import { GuestRefusal } from '../guest/refusal.ts'
+import { newOpaqueId } from '../ids.ts'
 import { org } from '../org.ts'
 import {
   beginConversation,
+  type Channel,
   type Conversation,
   connectAgent,
   connected,
@@ -25,14 +27,16 @@ export interface UploadedMessage {
   text?: string
   attachment?: Attachment
   tracingId?: string
+  /** The channel's own id of it. */
+  channelMessageId?: string
 }
 
 export type Listener = (conversation: Conversation, message?: Message) => void
 
 /** Everything that happened in the emulated organization, in memory. A lookup of what is not there gives undefined. */
 export interface World {
-  /** In the organization's one named queue, or in another by its id. */
-  begin(queueId?: string): Conversation
+  /** Over the web deployment, in the organization's one named queue, unless others are named. */
+  begin(about?: { queueId?: string; channel?: Channel; guestAddress?: string }): Conversation
   conversation(id: string): Conversation | undefined
   /** In which a user is connected as an agent now. */
   conversationsOf(userId: string): Conversation[]
@@ -45,6 +49,8 @@ export interface World {
   customerSends(conversation: Conversation, sent: CustomerMessage): Message
   /** The same for a file that was uploaded before. */
   customerSendsUploaded(conversation: Conversation, sent: UploadedMessage): Message
+  /** The same over a channel that has rules of its own; it may hold nothing. */
+  channelSends(conversation: Conversation, sent: UploadedMessage): Message
   /** A file that is not in a message yet can be downloaded already. */
   keepUpload(attachment: Attachment): void
   removeUpload(attachment: Attachment): void
@@ -60,6 +66,8 @@ export interface World {
   /** From now on `listener` hears of every change, after it was made; of a message with the message. */
   onChange(listener: Listener): void
 }
+
+const webDeployment: Channel = { messenger: 'webmessaging', id: org.deploymentId }
 
 /** `allowed` is asked each time, as it changes with the deployment's settings. */
 export function createWorld(now: () => Date, allowed: () => Allowed): World {
@@ -81,9 +89,13 @@ export function createWorld(now: () => Date, allowed: () => Allowed): World {
   }
 
   function customerSendsUploaded(conversation: Conversation, sent: UploadedMessage): Message {
-    const { text = '', attachment, tracingId } = sent
     if (hasEnded(conversation)) throw new GuestRefusal(409, 'The conversation is read-only')
-    checkMessage(text, attachment !== undefined)
+    checkMessage(sent.text ?? '', sent.attachment !== undefined)
+    return channelSends(conversation, sent)
+  }
+
+  function channelSends(conversation: Conversation, sent: UploadedMessage): Message {
+    const { text = '', attachment, tracingId, channelMessageId } = sent
     const time = now()
     if (attachment) attachment.sentAt = time
     const message = newMessage({
@@ -94,14 +106,15 @@ export function createWorld(now: () => Date, allowed: () => Allowed): World {
       ...(text !== '' && { text }),
       ...(attachment && { attachment }),
       ...(tracingId !== undefined && { tracingId }),
+      ...(channelMessageId !== undefined && { channelMessageId }),
     })
     return keep(conversation, message)
   }
 
   return {
-    begin(queueId = org.queue.id) {
+    begin({ queueId = org.queue.id, channel = webDeployment, guestAddress = newOpaqueId() } = {}) {
       const queue = queueId === org.queue.id ? org.queue : { id: queueId, name: 'Another queue' }
-      const conversation = beginConversation(queue, now())
+      const conversation = beginConversation({ queue, channel, guestAddress }, now())
       conversations.set(conversation.id, conversation)
       changed(conversation)
       return conversation
@@ -121,6 +134,7 @@ export function createWorld(now: () => Date, allowed: () => Allowed): World {
       })
     },
     customerSendsUploaded,
+    channelSends,
     keepUpload(attachment) {
       attachments.set(attachment.downloadId, attachment)
     },
