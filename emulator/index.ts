@@ -1,13 +1,28 @@
 import type { AddressInfo } from 'node:net'
-import type { Control } from './own/control.ts'
+import { type GuestClient, type GuestOptions, openGuest } from './client/guest.ts'
+import { createClock } from './clock.ts'
+import { listenElsewhere } from './elsewhere.ts'
+import { org } from './org.ts'
+import type { Control, ConversationOptions } from './own/control.ts'
+import { type ScriptedConversation, scriptConversation } from './script.ts'
 import { createServer } from './server.ts'
 
+export type { GuestClient, GuestOptions } from './client/guest.ts'
+export { openGuest } from './client/guest.ts'
 export type { Fault } from './faults.ts'
 export { GuestRefusal } from './guest/refusal.ts'
-export type { Control, ConversationIds, ConversationSummary, MessageSummary } from './own/control.ts'
-export { UnknownConversation } from './own/control.ts'
+export type {
+  Control,
+  ConversationIds,
+  ConversationOptions,
+  ConversationSummary,
+  GuestEvent,
+  MessageSummary,
+} from './own/control.ts'
+export { NoAgent, UnknownConversation } from './own/control.ts'
 export { Malformed } from './parse.ts'
 export type { LoggedRequest } from './requestLog.ts'
+export type { ScriptedConversation } from './script.ts'
 export type { Switches } from './switches.ts'
 export type { CustomerFile } from './world/message.ts'
 export type { CustomerMessage } from './world/world.ts'
@@ -17,6 +32,12 @@ export interface Emulator extends Control {
   /** Origin of everything: login, api and downloads. */
   url: string
   port: number
+  /** Another origin of the same, on loopback too, to which downloads can be made to redirect. */
+  elsewhereUrl: string
+  /** Begins a conversation and gives its script: `emulator.startConversation().customer.sends(file)`. */
+  startConversation(options?: ConversationOptions): ScriptedConversation
+  /** A guest's client on the emulator's own socket, not configured yet. */
+  openGuest(options?: Omit<GuestOptions, 'deploymentId'>): Promise<GuestClient>
   /** Cuts open connections. What happened is forgotten. */
   close(): Promise<void>
 }
@@ -25,15 +46,34 @@ export interface EmulatorOptions {
   /** 0, the default: any free port. */
   port?: number
   host?: '127.0.0.1'
+  /** A clock that stands still moves by `advance`; one that its owner moves is caught up with by `advance(0)`. */
   now?: () => Date
 }
 
 /** Resolves once it listens. Rejects with Node's own error if the port is taken. */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const { port = 0, host = '127.0.0.1', now = () => new Date() } = options
-  const { app, control } = createServer(now, () => originOf(app))
+  const clock = createClock(now)
+  const origins = { own: () => originOf(app), elsewhere: () => elsewhere.url }
+  const { app, control, sockets } = createServer(clock, origins)
   await app.listen({ port, host })
-  return { ...control, url: originOf(app), port: addressOf(app).port, close: () => app.close() }
+  const elsewhere = await listenElsewhere(app.server)
+  return {
+    ...control,
+    url: originOf(app),
+    port: addressOf(app).port,
+    elsewhereUrl: elsewhere.url,
+    startConversation: (options) => scriptConversation(control, options),
+    openGuest: (options = {}) => {
+      return openGuest(`${originOf(app).replace('http', 'ws')}/v1`, { ...options, deploymentId: org.deploymentId })
+    },
+    async close() {
+      clock.stop()
+      sockets.cut()
+      elsewhere.close()
+      await app.close()
+    },
+  }
 }
 
 type App = ReturnType<typeof createServer>['app']

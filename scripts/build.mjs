@@ -1,5 +1,7 @@
 // Bundles src/ and emulator/ into dist/: one file per process or thread, shared code in chunks, migrations beside them.
+import { execFileSync } from 'node:child_process'
 import { cp, rename, rm } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const outdir = `dist.${process.pid}`
@@ -25,6 +27,12 @@ await build({
   sourcemap: true,
 })
 await cp('src/records/sqlite/migrations', `${outdir}/migrations/sqlite`, { recursive: true })
+// Only for who takes the emulator as a package: it costs seconds.
+if (process.argv.includes('--types')) {
+  const tsc = fileURLToPath(new URL('bin/tsc', import.meta.resolve('typescript/package.json')))
+  execFileSync(process.execPath, [tsc, '-p', 'emulator', '--outDir', `${outdir}/emulator`], { stdio: 'inherit' })
+  await cp('emulator/platform.d.ts', `${outdir}/emulator/platform.d.ts`)
+}
 // What runs from dist/ meanwhile goes on: the new one takes its place at once.
 await rm('dist', { recursive: true, force: true })
 await rename(outdir, 'dist')

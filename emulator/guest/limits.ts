@@ -1,8 +1,28 @@
+import { allows } from '../world/profiles.ts'
 import { GuestRefusal } from './refusal.ts'
 
 /** Largest file, in KB, of a live session's answer. A KB is taken as 1024 bytes; the mobile SDK counts 1000. */
-const maxFileSizeKB = 10_240
+export const maxFileSizeKB = 10_240
 export const maxFileBytes = maxFileSizeKB * 1024
+
+/** Most bytes of custom attributes with one message. */
+export const maxCustomDataBytes = 2048
+
+/** How often what may be done, by the official limits page; `seconds` is the window. */
+export const paces = {
+  messagesOfSession: { most: 5, seconds: 1 },
+  requestsOfConnection: { most: 60, seconds: 60 },
+  configuresOfSession: { most: 60, seconds: 60 },
+  connectionsOfDeployment: { most: 1000, seconds: 60 },
+  historyOfSession: { most: 10, seconds: 60 },
+  echoesOfConnection: { most: 2, seconds: 60 },
+} as const
+
+/** Connections of one session; one more closes the oldest. */
+export const maxConnections = 3
+
+/** Longest guest token, in characters. */
+export const maxTokenLength = 2048
 
 /** Longest inbound text in bytes of UTF-8 (official limits page). */
 const maxTextBytes = 4096
@@ -14,26 +34,37 @@ const fileNameLimit = 1024
  * The real list comes from the server only, and only these six of it were seen in public. The rest of this list is made of
  * other common executable extensions: UNCONFIRMED one by one.
  */
-const blockedExtensions = [
+export const blockedExtensions = [
   ...['.ade', '.adp', '.bat', '.exe', '.js', '.ps1'],
   ...['.chm', '.cmd', '.com', '.cpl', '.dll', '.hta', '.jar', '.jse', '.lnk', '.msc', '.msi', '.msp', '.pif', '.reg'],
   ...['.scr', '.sys', '.vb', '.vbe', '.vbs', '.wsc', '.wsf', '.wsh'],
 ]
 
-/** What the Guest API checks when a client asks to upload. Throws `GuestRefusal`. Names and codes are judged, never bytes. */
-export function checkFile(file: { name: string; sizeBytes: number }): void {
+/** What a deployment lets customers send. */
+export interface Allowed {
+  /** Whether files at all. */
+  attachments: boolean
+  /** Types by its supported content profile. */
+  types: string[]
+}
+
+/** What the Guest API checks when a client asks to upload. Throws `GuestRefusal`. Names and sizes are judged, never bytes. */
+export function checkFile(file: { name: string; mime: string; sizeBytes: number }, allowed: Allowed): void {
+  if (!allowed.attachments) throw new GuestRefusal(4000, 'Attachments are not available')
   if (file.name.length >= fileNameLimit) throw new GuestRefusal(4005, 'File name is too long')
   const extension = /.\.([^./\\]+)$/.exec(file.name)?.[1]
   if (extension === undefined) throw new GuestRefusal(4004, 'File name must have an extension')
   if (blockedExtensions.includes(`.${extension.toLowerCase()}`)) {
     throw new GuestRefusal(4001, `File extension .${extension} not supported`)
   }
+  if (!allows(allowed.types, file.mime)) throw new GuestRefusal(4001, `File type ${file.mime} not supported`)
   if (file.sizeBytes === 0) throw new GuestRefusal(4102, 'File is empty')
   if (file.sizeBytes > maxFileBytes) throw new GuestRefusal(4002, 'File size is larger than the allowed maximum')
 }
 
-/** Throws `GuestRefusal`. */
-export function checkText(text: string): void {
+/** What a message must have at least, and may have at most. Throws `GuestRefusal`. */
+export function checkMessage(text: string, hasFile: boolean): void {
+  if (text === '' && !hasFile) throw new GuestRefusal(4020, 'A text or a file is needed')
   const bytes = Buffer.byteLength(text)
   if (bytes > maxTextBytes) throw new GuestRefusal(4011, `Message length ${bytes} is larger than ${maxTextBytes}`)
 }

@@ -6,3 +6,13 @@ export class GuestRefusal extends Error {
     this.errorCode = errorCode
   }
 }
+
+/** Too many requests. */
+export class GuestPace extends GuestRefusal {
+  /** Whole seconds. */
+  readonly retryAfter: number
+  constructor(retryAfter: number, errorMessage: string) {
+    super(4029, errorMessage)
+    this.retryAfter = retryAfter
+  }
+}

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Switches } from '../switches.ts'
 import type { Attachment } from '../world/message.ts'
 import type { World } from '../world/world.ts'
-import type { Authorize } from './authorize.ts'
+import type { Access } from './authorize.ts'
 import { notFound } from './errors.ts'
 import type { SignedUrls } from './signedUrls.ts'
 import type { UrlOf } from './views.ts'
@@ -11,11 +11,15 @@ interface Parts {
   world: World
   switches: Switches
   signedUrls: SignedUrls
-  authorize: Authorize
+  access: Access
   /** The emulator's own origin; known once it listens. */
   origin: () => string
+  /** Another origin that serves the same. */
+  elsewhere: () => string
   now: () => Date
 }
+
+type UrlParts = Pick<Parts, 'switches' | 'signedUrls' | 'origin'>
 
 /** Behind every url a file is gone 30 days after it was sent, although messages still carry one. */
 const retentionMs = 30 * 24 * 3600 * 1000
@@ -23,11 +27,7 @@ const retentionMs = 30 * 24 * 3600 * 1000
 const pathOf = ({ downloadId }: Attachment) => `/api/v2/downloads/${downloadId}`
 
 /** The url that a message carries: made anew each time the message is read, and signed if the switch says so. */
-export function downloadUrls({
-  switches,
-  signedUrls,
-  origin,
-}: Pick<Parts, 'switches' | 'signedUrls' | 'origin'>): UrlOf {
+export function downloadUrls({ switches, signedUrls, origin }: UrlParts): UrlOf {
   return (attachment) => {
     const path = pathOf(attachment)
     const signed = switches.downloads === 'signed'
@@ -35,12 +35,25 @@ export function downloadUrls({
   }
 }
 
+/** The url that a guest gets: browsers use it without a token, so it is always signed (inferred). */
+export function guestDownloadUrls({ switches, signedUrls, origin }: UrlParts): UrlOf {
+  return (attachment) => origin() + signedUrls.sign(pathOf(attachment), switches.signedUrlLifetimeSeconds)
+}
+
 /**
  * `GET /api/v2/downloads/{downloadId}`. A signature that holds gets the bytes without a token. Without one the token is
  * needed; then the switch `downloads` says whether the bytes come or a redirect to the signed url, as in the live
- * observation. `issueRedirect=false` always answers 200 with the signed url as JSON.
+ * observation. `issueRedirect=false` always answers 200 with the signed url as JSON. Where the signed url lies is another
+ * switch.
  */
-export function downloadRoute({ world, switches, signedUrls, authorize, origin, now }: Parts) {
+export function downloadRoute({ world, switches, signedUrls, access, origin, elsewhere, now }: Parts) {
+  function signedUrlOf(attachment: Attachment): string {
+    const target = switches.redirectDownloadsTo
+    if (target !== 'self' && target !== 'elsewhere') return target
+    const signed = signedUrls.sign(pathOf(attachment), switches.signedUrlLifetimeSeconds)
+    return (target === 'self' ? origin() : elsewhere()) + signed
+  }
+
   return async (app: FastifyInstance) => {
     app.get<{
       Params: { downloadId: string }
@@ -48,14 +61,15 @@ export function downloadRoute({ world, switches, signedUrls, authorize, origin, 
     }>('/api/v2/downloads/:downloadId', async (request, reply) => {
       const { params, query } = request
       const signed = signedUrls.check(`/api/v2/downloads/${params.downloadId}`, query)
-      if (!signed) await authorize(request, reply)
+      if (!signed) await access.check(request, reply)
       const attachment = world.attachment(params.downloadId)
       // 404 for a file past its retention is UNCONFIRMED.
       if (!attachment || now().getTime() >= attachment.sentAt.getTime() + retentionMs) throw notFound()
       if (signed) return sendFile(reply, attachment)
-      const signedUrl = origin() + signedUrls.sign(pathOf(attachment), switches.signedUrlLifetimeSeconds)
-      if (query.issueRedirect === 'false') return { url: signedUrl }
-      return switches.downloads === 'redirect' ? reply.redirect(signedUrl, 302) : sendFile(reply, attachment)
+      if (query.issueRedirect === 'false') return { url: signedUrlOf(attachment) }
+      return switches.downloads === 'redirect'
+        ? reply.redirect(signedUrlOf(attachment), 302)
+        : sendFile(reply, attachment)
     })
   }
 }

@@ -1,4 +1,4 @@
-import { org } from '../org.ts'
+import { org, userOf } from '../org.ts'
 import type { components } from '../platform.d.ts'
 import { type Conversation, type Participant, peerOf } from '../world/conversation.ts'
 import type { Attachment, Message } from '../world/message.ts'
@@ -8,12 +8,19 @@ type Schemas = components['schemas']
 /** Makes the url under which an attachment can be fetched now. */
 export type UrlOf = (attachment: Attachment) => string
 
+/** How a file is shown in a message. */
+export interface FileView {
+  urlOf: UrlOf
+  /** Whether its size and its digest are told. */
+  withSizeAndHash: () => boolean
+}
+
 /** The full view: a participant's `messages[]` are its communications, and the messages lie inside them. */
 export function fullView(conversation: Conversation): Schemas['Conversation'] {
   return {
     id: conversation.id,
     startTime: conversation.startTime.toISOString(),
-    address: org.deploymentId,
+    address: conversation.channel.id,
     participants: conversation.participants.map((participant) => fullParticipant(conversation, participant)),
     divisions: [
       {
@@ -31,9 +38,9 @@ function fullParticipant(conversation: Conversation, participant: Participant): 
     id: participant.id,
     startTime: participant.startTime.toISOString(),
     ...(participant.endTime && { endTime: participant.endTime.toISOString() }),
-    name: nameOf(purpose),
-    ...(purpose === 'agent' && { userId: org.agent.id }),
-    ...(purpose !== 'customer' && { queueId: org.queue.id, queueName: org.queue.name }),
+    name: nameOf(conversation, participant),
+    ...(participant.userId !== undefined && { userId: participant.userId }),
+    ...(purpose !== 'customer' && { queueId: conversation.queue.id, queueName: conversation.queue.name }),
     purpose,
     participantType: purpose === 'customer' ? 'External' : 'Internal',
     attributes: { ...participant.attributes },
@@ -49,8 +56,8 @@ function communication(conversation: Conversation, participant: Participant): Sc
     initialState: participant.purpose === 'agent' ? 'alerting' : 'connected',
     direction: 'inbound',
     held: false,
-    authenticated: false,
-    type: 'webmessaging',
+    authenticated: conversation.authenticated,
+    type: conversation.channel.messenger,
     ...optional('peerId', peerOf(conversation, participant)),
     ...addressesOf(conversation, participant),
     messages: detailsOf(conversation, participant),
@@ -71,7 +78,7 @@ function messageParticipant(conversation: Conversation, participant: Participant
   const { purpose } = participant
   return {
     id: participant.id,
-    name: nameOf(purpose),
+    name: nameOf(conversation, participant),
     startTime: participant.startTime.toISOString(),
     connectedTime: participant.startTime.toISOString(),
     ...(participant.endTime && { endTime: participant.endTime.toISOString() }),
@@ -81,14 +88,18 @@ function messageParticipant(conversation: Conversation, participant: Participant
     held: false,
     wrapupRequired: purpose === 'agent',
     ...(purpose === 'customer' && { mediaRoles: ['full'] }),
-    ...(purpose === 'agent' && { user: { id: org.agent.id, selfUri: `/api/v2/users/${org.agent.id}` } }),
-    ...(purpose !== 'customer' && { queue: { id: org.queue.id, selfUri: `/api/v2/routing/queues/${org.queue.id}` } }),
+    ...(participant.userId !== undefined && {
+      user: { id: participant.userId, selfUri: `/api/v2/users/${participant.userId}` },
+    }),
+    ...(purpose !== 'customer' && {
+      queue: { id: conversation.queue.id, selfUri: `/api/v2/routing/queues/${conversation.queue.id}` },
+    }),
     attributes: { ...participant.attributes },
     ...optional('peer', peerOf(conversation, participant)),
     ...addressesOf(conversation, participant),
     messages: detailsOf(conversation, participant),
-    type: 'webmessaging',
-    authenticated: false,
+    type: conversation.channel.messenger,
+    authenticated: conversation.authenticated,
   }
 }
 
@@ -110,39 +121,39 @@ function detailsOf(conversation: Conversation, participant: Participant): Schema
 }
 
 /** One message with its content, as every call that returns messages gives it. */
-export function messageData(message: Message, conversation: Conversation, urlOf: UrlOf): Schemas['MessageData'] {
+export function messageData(message: Message, conversation: Conversation, files: FileView): Schemas['MessageData'] {
   const inbound = message.direction === 'inbound'
-  const { guestAddress } = conversation
+  const { channel, guestAddress } = conversation
   return {
     id: message.id,
     timestamp: message.time.toISOString(),
-    fromAddress: inbound ? guestAddress : org.deploymentId,
-    toAddress: inbound ? org.deploymentId : guestAddress,
+    fromAddress: inbound ? guestAddress : channel.id,
+    toAddress: inbound ? channel.id : guestAddress,
     direction: message.direction,
-    messengerType: 'webmessaging',
+    messengerType: channel.messenger,
     status: statusOf(message),
-    normalizedMessage: inbound ? inboundContent(message, guestAddress, urlOf) : outboundContent(message),
+    normalizedMessage: inbound ? inboundContent(message, conversation, files) : outboundContent(message),
     ...(inbound && { normalizedReceipts: [] }),
     conversationId: message.conversationId,
     selfUri: uriOf(message),
   }
 }
 
-/** Which optional members really come for web messaging (sha256, channel.platform) is UNCONFIRMED. */
+/** Which optional members really come for web messaging is UNCONFIRMED; size and sha256 have a switch. */
 function inboundContent(
   message: Message,
-  guestAddress: string,
-  urlOf: UrlOf,
+  { channel, guestAddress }: Conversation,
+  files: FileView,
 ): Schemas['ConversationNormalizedMessage'] {
   const { attachment } = message
   return {
     id: message.id,
     channel: {
-      id: org.deploymentId,
-      platform: 'WebMessaging',
+      id: channel.id,
+      platform: channel.messenger === 'open' ? 'Open' : 'WebMessaging',
       type: 'Private',
       messageId: message.channelMessageId,
-      to: { id: org.deploymentId },
+      to: { id: channel.id },
       from: { id: guestAddress, idType: 'Opaque' },
       time: message.time.toISOString(),
     },
@@ -155,11 +166,13 @@ function inboundContent(
           attachment: {
             id: attachment.id,
             mediaType: attachment.mediaType,
-            url: urlOf(attachment),
+            url: files.urlOf(attachment),
             mime: attachment.mime,
-            sha256: attachment.sha256,
             filename: attachment.filename,
-            contentSizeBytes: attachment.bytes.length,
+            ...(files.withSizeAndHash() && {
+              sha256: attachment.sha256,
+              contentSizeBytes: attachment.bytes.length,
+            }),
           },
         },
       ],
@@ -173,12 +186,12 @@ function outboundContent(message: Message): Schemas['ConversationNormalizedMessa
   return { id: message.id, type: 'Text', ...optional('text', message.text), direction: 'Outbound' }
 }
 
-/** Outbound stays "queued", as the answer to sending shows it; when the platform moves it on is not documented. */
+/** Outbound stays "queued", as the answer to sending shows it, until a receipt comes; when else the platform moves it on is not documented. */
 function statusOf(message: Message) {
-  return message.direction === 'inbound' ? 'received' : 'queued'
+  return message.direction === 'inbound' ? 'received' : (message.delivery ?? 'queued')
 }
 
-/** The reason given for a leg that ended is UNCONFIRMED: here every leg ends because the conversation moved on. */
+/** The reason given for a leg that ended is UNCONFIRMED: here always that the conversation moved on. */
 function stateOf(participant: Participant) {
   return participant.endTime
     ? ({ state: 'disconnected', disconnectType: 'transfer' } as const)
@@ -188,13 +201,13 @@ function stateOf(participant: Participant) {
 function addressesOf(conversation: Conversation, participant: Participant) {
   if (participant.purpose !== 'customer') return {}
   return {
-    toAddress: { addressNormalized: org.deploymentId },
+    toAddress: { addressNormalized: conversation.channel.id },
     fromAddress: { addressNormalized: conversation.guestAddress },
   }
 }
 
-function nameOf(purpose: Participant['purpose']): string {
-  return { customer: org.guestName, acd: org.queue.name, agent: org.agent.name }[purpose]
+function nameOf({ queue }: Conversation, { purpose, userId = '' }: Participant): string {
+  return { customer: org.guestName, acd: queue.name, agent: userOf(userId)?.name ?? 'Agent' }[purpose]
 }
 
 function uriOf(message: Message): string {

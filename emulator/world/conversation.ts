@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { newOpaqueId } from '../ids.ts'
 import type { Message } from './message.ts'
 
 /**
@@ -9,12 +8,28 @@ import type { Message } from './message.ts'
 export interface Conversation {
   id: string
   startTime: Date
-  /** How the guest is called in addresses; opaque. */
+  queue: Queue
+  /** Whether the customer proved who they are. */
+  authenticated: boolean
+  channel: Channel
+  /** How the customer is called in addresses; opaque. */
   guestAddress: string
   /** In the order in which they joined. */
   participants: Participant[]
   /** In the order in which they were sent. */
   messages: Message[]
+}
+
+/** Over what the customer came: the web deployment, or an integration of Open Messaging. */
+export interface Channel {
+  messenger: 'webmessaging' | 'open'
+  /** The deployment's or the integration's id. */
+  id: string
+}
+
+export interface Queue {
+  id: string
+  name: string
 }
 
 export interface Participant {
@@ -25,14 +40,20 @@ export interface Participant {
   /** Set when the leg was disconnected. */
   endTime?: Date
   attributes: Record<string, string>
+  /** Who an agent is. */
+  userId?: string
 }
 
 /** Begins with the queue; an agent joins with `connectAgent`. */
-export function beginConversation(at: Date): Conversation {
+export function beginConversation(
+  about: Pick<Conversation, 'queue' | 'channel' | 'guestAddress'>,
+  at: Date,
+): Conversation {
   const conversation: Conversation = {
     id: randomUUID(),
     startTime: at,
-    guestAddress: newOpaqueId(),
+    ...about,
+    authenticated: false,
     participants: [],
     messages: [],
   }
@@ -42,10 +63,10 @@ export function beginConversation(at: Date): Conversation {
 }
 
 /** Takes the conversation from the queue. Does nothing while an agent is connected. */
-export function connectAgent(conversation: Conversation, at: Date): void {
+export function connectAgent(conversation: Conversation, userId: string, at: Date): void {
   if (connected(conversation, 'agent')) return
   leave(conversation, 'acd', at)
-  join(conversation, 'agent', at)
+  join(conversation, 'agent', at, userId)
 }
 
 /** The agent hands the conversation back to the queue. Does nothing while no agent is connected. */
@@ -59,8 +80,17 @@ export function connected(conversation: Conversation, purpose: Participant['purp
   return conversation.participants.find((one) => one.purpose === purpose && one.endTime === undefined)
 }
 
-export function customerOf(conversation: Conversation): Participant {
-  const customer = connected(conversation, 'customer')
+/** Everyone leaves. */
+export function endConversation(conversation: Conversation, at: Date): void {
+  for (const participant of conversation.participants) participant.endTime ??= at
+}
+
+export function hasEnded(conversation: Conversation): boolean {
+  return customerOf(conversation).endTime !== undefined
+}
+
+export function customerOf({ participants }: Conversation): Participant {
+  const customer = participants.find(({ purpose }) => purpose === 'customer')
   if (!customer) throw new Error('a conversation without its customer')
   return customer
 }
@@ -74,13 +104,14 @@ export function peerOf(conversation: Conversation, participant: Participant): st
   return (connected(conversation, 'agent') ?? connected(conversation, 'acd'))?.communicationId
 }
 
-function join(conversation: Conversation, purpose: Participant['purpose'], at: Date): void {
+function join(conversation: Conversation, purpose: Participant['purpose'], at: Date, userId?: string): void {
   conversation.participants.push({
     id: randomUUID(),
     communicationId: randomUUID(),
     purpose,
     startTime: at,
     attributes: {},
+    ...(userId !== undefined && { userId }),
   })
 }
 

@@ -11,11 +11,15 @@ export interface Message {
   time: Date
   text?: string
   attachment?: Attachment
+  /** What a receipt said of an outbound one. */
+  delivery?: 'delivery-success' | 'delivery-failed'
+  /** With which the customer's client marked it, to know its echo. */
+  tracingId?: string
   /** The channel's own id of an inbound message: a UUID, unlike `id`. */
   channelMessageId: string
 }
 
-/** A file that a customer sent, with its bytes. */
+/** A file that a customer uploaded, with its bytes. */
 export interface Attachment {
   id: string
   downloadId: string
@@ -36,13 +40,13 @@ export interface CustomerFile {
   bytes: Buffer
 }
 
-export function newMessage(about: Omit<Message, 'id' | 'channelMessageId'>): Message {
+export function newMessage(about: Omit<Message, 'id' | 'channelMessageId'> & { channelMessageId?: string }): Message {
   return { id: newMessageId(), channelMessageId: randomUUID(), ...about }
 }
 
-export function attach({ name, mime, bytes }: CustomerFile, at: Date): Attachment {
+export function attach({ name, mime, bytes }: CustomerFile, at: Date, id: string = randomUUID()): Attachment {
   return {
-    id: randomUUID(),
+    id,
     downloadId: newOpaqueId(),
     filename: name,
     mime,

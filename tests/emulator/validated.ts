@@ -12,6 +12,7 @@ interface ResponseObject {
 interface Document {
   paths: Record<string, Record<string, { responses?: Record<string, ResponseObject> }>>
   components: { schemas: Record<string, Schema>; responses: Record<string, ResponseObject> }
+  'x-guest-websocket': { clientFrames: Record<string, string> }
 }
 
 const documentFile = new URL('../../emulator/openapi-subset.json', import.meta.url)
@@ -27,11 +28,20 @@ const ajv = new Ajv({ strict: false, allErrors: true })
 ajvFormats.default(ajv)
 ajv.addSchema(document, 'genesys')
 
+/** Which schema a guest's frame has, by its action. */
+export const clientFrames = document['x-guest-websocket'].clientFrames
+
 /** The validator of one of the document's schemas, by name. */
 export function schema(name: string): ValidateFunction {
   const validate = ajv.getSchema(`genesys#/components/schemas/${name}`)
   if (!validate) throw new Error(`no schema ${name}`)
   return validate
+}
+
+/** Throws with what is wrong unless a value is valid by one of the document's schemas. */
+export function validate(name: string, value: unknown): void {
+  const holds = schema(name)
+  if (!holds(value)) throw new Error(`not a valid ${name}: ${ajv.errorsText(holds.errors)}\n${JSON.stringify(value)}`)
 }
 
 /** The document has ErrorBody for every status of the Platform API that it names; those that it does not name have it too. */
@@ -64,6 +74,7 @@ async function problemOf(method: string, path: string, response: Response): Prom
   const described = resolve(operation.responses?.[response.status])
   if (!described && response.ok) return 'no such status'
 
+  if (method === 'HEAD') return undefined
   const body = await response.text()
   const expected = described ? described.content?.['application/json']?.schema : refTo(errorSchemaOf(path))
   // The document describes the downloads call with a redirect or a url in JSON; the bytes themselves come from there too.
