@@ -9,6 +9,8 @@ export type FromThread<Answer> = { id: number; answer: Answer }[]
 export interface AskedThread<Question, Answer> {
   /** Rejects with what `died` says when the thread dies, and with what `closed` says after `close`. */
   ask(question: Question): Promise<Answer>
+  /** How many questions it has not answered yet. */
+  asked(): number
   /** Resolves when what was asked is answered and the thread has ended. Safe to call twice. */
   close(): Promise<void>
 }
@@ -72,6 +74,7 @@ export function askThread<Question, Answer>(use: ThreadUse): AskedThread<Questio
         open.set(id, { resolve, reject })
       })
     },
+    asked: () => open.size,
     close() {
       closing ??= close()
       return closing

@@ -7,6 +7,12 @@ import { askThread } from '../thread.ts'
 import type { Adopted, Adoption } from './adopt.ts'
 import { requireKey, type Storage, storageKey } from './storage.ts'
 
+/**
+ * Threads that wait for the disk. A sync is mostly waiting, and a file system commits at once what several wait for: more
+ * than one, whatever the number of processors.
+ */
+const adoptingThreads = 4
+
 /** The characters that keys end in. */
 const shardNames = [...'0123456789abcdefghjkmnpqrstvwxyz']
 
@@ -22,15 +28,17 @@ export async function fsStorage(dir: string, spoolDir: string): Promise<Storage>
     throw new ConfigError([`${spoolDir} and ${dir} must lie on one file system.`])
   await makeShards(dir)
   const pathOf = (key: string) => join(dir, shardOf(key), key)
-  const adopting = askThread<Adoption, Adopted>({
-    entry: '#threads/storage',
-    died: (cause) => new Unavailable('the storage thread died', { cause }),
-    closed: () => new Unavailable('the storage is closed'),
-  })
+  const threads = Array.from({ length: adoptingThreads }, () =>
+    askThread<Adoption, Adopted>({
+      entry: '#threads/storage',
+      died: (cause) => new Unavailable('a storage thread died', { cause }),
+      closed: () => new Unavailable('the storage is closed'),
+    }),
+  )
 
   return {
     async adopt(key, file) {
-      const failure = await adopting.ask({ from: file.path, to: pathOf(key) })
+      const failure = await leastAsked(threads).ask({ from: file.path, to: pathOf(key) })
       if (!failure) return
       const cause = Object.assign(new Error(failure.message), { code: failure.code })
       throw new Unavailable('storage cannot keep a file', { cause })
@@ -81,8 +89,15 @@ export async function fsStorage(dir: string, spoolDir: string): Promise<Storage>
       })
     },
 
-    close: () => adopting.close(),
+    async close() {
+      await Promise.all(threads.map((thread) => thread.close()))
+    },
   }
+}
+
+/** The first of those with the least to do: what one can do alone starts no other. */
+function leastAsked<T extends { asked(): number }>(threads: T[]): T {
+  return threads.reduce((least, thread) => (thread.asked() < least.asked() ? thread : least))
 }
 
 /** Synced at each start: a start before may have died between making and syncing. */
