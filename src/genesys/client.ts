@@ -5,7 +5,7 @@ import { type Answer, ask, NoAnswer, numberIn, retryAfterOf } from './ask.ts'
 import type { Conversation } from './conversation.ts'
 import { AnswerLost, CredentialsRefused, GenesysRefused, GenesysUnavailable } from './errors.ts'
 import { createPace } from './pace.ts'
-import { createTokens } from './token.ts'
+import { type Bearer, createTokens } from './token.ts'
 
 type Schemas = components['schemas']
 type MessageData = Schemas['MessageData']
@@ -49,6 +49,8 @@ export interface GenesysClient {
   checkToken(): Promise<TokenHolder>
   /** How many tokens were given so far. What holds for a token's life is remembered under this number. */
   tokensGiven(): number
+  /** For downloads, which the same limits bound. */
+  bearer: Bearer
 }
 
 export interface GenesysClientOptions {
@@ -240,6 +242,14 @@ export function createGenesysClient(options: GenesysClientOptions): GenesysClien
       return checking
     },
     tokensGiven: () => tokens.given(),
+    bearer: {
+      async get() {
+        const token = await tokens.get()
+        await pace.turn(now() + longestTurnsMs)
+        return token
+      },
+      drop: (token) => tokens.drop(token),
+    },
   }
 }
 
