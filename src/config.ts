@@ -97,6 +97,18 @@ const origins = list.refine((urls) => urls.every((url) => URL.canParse(url) && n
   error: 'origins such as https://chat.example.com, separated by commas',
 })
 
+const platformIds = list
+  .transform((ids) => [...new Set(ids)])
+  .refine((ids) => ids.every((id) => /^[A-Za-z0-9-]{1,64}$/.test(id)), 'ids of queues, separated by commas')
+
+const hostPatterns = list.refine(
+  (hosts) =>
+    hosts.every(
+      (host) => /^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+$/i.test(host) && isIP(host) === 0 && !/^[\d.]+$/.test(host),
+    ),
+  'host names such as files.example.com or *.example.com, separated by commas',
+)
+
 /** Every setting: what it must be, and what it is when it is not set. The contract's table says what each means. */
 const settings = {
   HOST: z.string().default('127.0.0.1'),
@@ -128,6 +140,8 @@ const settings = {
   GENESYS_GUEST_URL: z.string().optional(),
   GENESYS_CDN_URL: z.string().optional(),
   GENESYS_REQUESTS_PER_MINUTE: wholeNumber(1, 100_000).default(270),
+  PULL_QUEUES: platformIds.default([]),
+  DOWNLOAD_HOSTS: hostPatterns.default([]),
   CONFIRM: list
     .refine(
       (ways) =>
@@ -156,7 +170,7 @@ const secretSettings: SettingName[] = ['API_KEYS', 'PUSH_SIGNING_SECRETS', 'GENE
 /** Settings of the contract that this version does not have: setting one is an error, since silence would deceive. */
 const notYet = (
   'FILES_URL DATABASE_URL STORAGE_URL CLAMD ICAP_URL SCAN_COMMAND SCAN_HTTP_URL ' +
-  'DOWNLOAD_HOSTS UPLOAD_HOSTS GATEWAY_DEPLOYMENTS PULL_QUEUES ALERT_WEBHOOK ALERT_WEBHOOK_SECRET ' +
+  'UPLOAD_HOSTS GATEWAY_DEPLOYMENTS ALERT_WEBHOOK ALERT_WEBHOOK_SECRET ' +
   'FRAME_ANCESTORS'
 ).split(' ')
 
@@ -171,7 +185,16 @@ export interface Config {
   policy: { maxFileBytes: number; allowedTypes: string[] }
   scan: 'required' | 'off'
   /** Null: without credentials nothing is confirmed. */
-  genesys: { clientId: string; loginUrl: string; apiUrl: string; requestsPerMinute: number } | null
+  genesys: {
+    clientId: string
+    domain: string
+    loginUrl: string
+    apiUrl: string
+    /** Origins that were set in place of the platform's: no https and no public address is asked of them. */
+    exemptOrigins: string[]
+    requestsPerMinute: number
+  } | null
+  pull: { queues: string[]; downloadHosts: string[] }
   confirm: { ways: Way[]; language: string; textsDir: string | null }
   retentionDays: number | null
   logLevel: (typeof logLevels)[number]
@@ -210,10 +233,11 @@ export function readConfig(env: Record<string, string | undefined>): { config: C
  */
 export function requireServable(config: Config, secrets: Secrets): void {
   const problems: string[] = []
-  if (!isPushOpen(config, secrets))
+  if (!isPushOpen(config, secrets) && !isPullOpen(config, secrets))
     problems.push(
       `No door is configured. Set ${prefix}API_KEYS to a key with the scope push, ${prefix}PUSH_SIGNING_SECRETS, or ` +
-        `${prefix}PUSH_AUTH=none on a loopback host.`,
+        `${prefix}PUSH_AUTH=none on a loopback host; or, to pull, credentials of Genesys Cloud with ${prefix}PULL_QUEUES ` +
+        `or a key with the scope pull.`,
     )
   if (config.scan === 'required')
     problems.push(
@@ -228,6 +252,12 @@ export function requireServable(config: Config, secrets: Secrets): void {
 export function isPushOpen(config: Config, { apiKeys, pushSigningSecrets }: Secrets): boolean {
   const hasKey = apiKeys.some((key) => key.scopes.includes('push'))
   return config.push.auth === 'none' || hasKey || pushSigningSecrets.length > 0
+}
+
+/** Whether files are pulled: somebody may ask for it, or queues are listened to, and the platform can be asked. */
+export function isPullOpen(config: Config, { apiKeys, genesysClientSecret }: Secrets): boolean {
+  const asked = config.pull.queues.length > 0 || apiKeys.some((key) => key.scopes.includes('pull'))
+  return asked && config.genesys !== null && genesysClientSecret !== null
 }
 
 export function isLoopback(host: string): boolean {
@@ -293,6 +323,8 @@ function contradictions(values: Partial<Values>, env: Record<string, string | un
     )
   if (given('GENESYS_CLIENT_ID') !== given('GENESYS_CLIENT_SECRET'))
     problems.push(`${prefix}GENESYS_CLIENT_ID and ${prefix}GENESYS_CLIENT_SECRET belong together: set both or none.`)
+  if (values.PULL_QUEUES && values.PULL_QUEUES.length > 0 && !given('GENESYS_CLIENT_ID'))
+    problems.push(`${prefix}PULL_QUEUES needs ${prefix}GENESYS_CLIENT_ID and ${prefix}GENESYS_CLIENT_SECRET.`)
   return problems
 }
 
@@ -329,12 +361,22 @@ function toConfig(values: Values): Config {
             clientId: values.GENESYS_CLIENT_ID,
             loginUrl: values.GENESYS_LOGIN_URL ?? `https://login.${values.GENESYS_DOMAIN}`,
             apiUrl: values.GENESYS_API_URL ?? `https://api.${values.GENESYS_DOMAIN}`,
+            domain: values.GENESYS_DOMAIN,
+            exemptOrigins: exemptOrigins(values),
             requestsPerMinute: values.GENESYS_REQUESTS_PER_MINUTE,
           },
+    pull: { queues: values.PULL_QUEUES, downloadHosts: values.DOWNLOAD_HOSTS },
     confirm: { ways: values.CONFIRM, language: values.LANGUAGE, textsDir: values.TEXTS_DIR ?? null },
     retentionDays: values.RETENTION_DAYS ?? null,
     logLevel: values.LOG_LEVEL,
   })
+}
+
+function exemptOrigins(values: Values): string[] {
+  const { GENESYS_LOGIN_URL, GENESYS_API_URL, GENESYS_GUEST_URL, GENESYS_CDN_URL } = values
+  const set = [GENESYS_LOGIN_URL, GENESYS_API_URL, GENESYS_GUEST_URL, GENESYS_CDN_URL]
+  const urls = set.filter((url): url is string => url !== undefined && URL.canParse(url)).map((url) => new URL(url))
+  return [...new Set(urls.map(({ origin }) => origin).filter((origin) => origin !== 'null'))]
 }
 
 function deepFrozen<T extends object>(value: T): T {

@@ -7,7 +7,7 @@ import { createRateLimit } from './access/rate.ts'
 import { createSenders } from './access/senders.ts'
 import { createTickets } from './access/tickets.ts'
 import { type Clock, systemClock } from './clock.ts'
-import { type Config, isPushOpen, requireServable, type Secrets } from './config.ts'
+import { type Config, isPullOpen, isPushOpen, requireServable, type Secrets } from './config.ts'
 import type { BodyTimes } from './doors/push/body.ts'
 import { makeFolder } from './durable.ts'
 import { ConfigError } from './errors.ts'
@@ -15,6 +15,7 @@ import { createGenesysClient, type GenesysClient } from './genesys/client.ts'
 import { attachmentRoutes } from './http/attachments.ts'
 import { createDenials } from './http/denials.ts'
 import { operationRoutes } from './http/operations.ts'
+import { pullRoutes } from './http/pull.ts'
 import { pushRoutes } from './http/push.ts'
 import { createServer } from './http/server.ts'
 import { ticketRoutes } from './http/tickets.ts'
@@ -34,6 +35,7 @@ import { createDatabaseFile, sqliteRecords } from './records/sqlite/sqlite.ts'
 import { type SweepResult, sweep } from './retention/sweep.ts'
 import type { Scanner } from './scan/scanner.ts'
 import { createKeyFile, type KeyRing, keyRing, readKeyFile } from './seal/keys.ts'
+import { createPulling } from './servicePull.ts'
 import { serviceTrail } from './serviceTrail.ts'
 import { fsStorage } from './storage/fs.ts'
 import type { Storage } from './storage/storage.ts'
@@ -117,11 +119,15 @@ async function compose(
   open.push(() => spool.close())
   // This process is the only one that serves from this folder, so leases that are left are of one that died.
   await records.releaseLeases(clock.now())
+  await records.releasePulls(clock.now())
 
   const genesys = openGenesys(config, secrets, clock, events)
   const ways = genesys && config.confirm.ways.map((name) => wayNamed(name, { genesys, records, clock, events }))
   const courier =
-    genesys && ways && createCourier({ records, genesys, texts, ways, limits: config.policy, clock, events })
+    genesys &&
+    ways &&
+    ways.length > 0 &&
+    createCourier({ records, genesys, texts, ways, limits: config.policy, clock, events })
   const scanners = overrides.scanners ?? (config.scan === 'off' ? null : [])
   const scan = scanners ? 'required' : 'off'
   const parts: IntakeParts = {
@@ -134,15 +140,28 @@ async function compose(
     keys,
     storage,
     records,
-    confirm: courier && texts,
+    confirm: courier ? texts : null,
     clock,
     events,
   }
   const take = async (arrival: Arrival, caller: Caller) => {
     const outcome = await intake(arrival, caller, parts)
-    courier?.wake()
+    if (courier) courier.wake()
     return outcome
   }
+  const pulling =
+    isPullOpen(config, secrets) && genesys && config.genesys
+      ? createPulling({
+          config: { ...config, genesys: config.genesys },
+          records,
+          genesys,
+          intake: take,
+          texts,
+          scan,
+          clock,
+          events,
+        })
+      : null
   const trail = serviceTrail({ version: manifest.version, config, secrets, keys }, { records, clock, events })
   const runSweep = async (signal?: AbortSignal) => {
     const days = { retentionDays: config.retentionDays, ...(signal && { signal }) }
@@ -183,6 +202,7 @@ async function compose(
     { name: 'scan', needed: true, freshMs: 5000, ask: () => askScanners(scanners) },
     { name: 'genesys', needed: false, freshMs: 30_000, ask: () => askGenesys(config, genesys) },
     { name: 'outbox', needed: false, freshMs: 1000, ask: () => askOutbox(records) },
+    ...(pulling ? [{ name: 'pull', needed: false, freshMs: 1000, ask: () => askPull(records) }] : []),
   ]
   const ready = readiness(probes, clock)
   const denials = createDenials({ records, clock, events })
@@ -194,6 +214,7 @@ async function compose(
           ticketRoutes({ credentials, tickets }),
         ]
       : []),
+    ...(pulling ? [pullRoutes({ credentials, door: pulling.door })] : []),
     attachmentRoutes({
       readerIdleMs: overrides.readerIdleMs ?? readerIdleMs,
       credentials,
@@ -227,8 +248,14 @@ async function compose(
         ended.abort()
         await sweeping
       })
-      courier?.start()
-      open.push(() => courier?.stop())
+      if (courier) {
+        courier.start()
+        open.push(() => courier.stop())
+      }
+      if (pulling) {
+        pulling.start()
+        open.push(() => pulling.stop())
+      }
       open.push(async () => {
         // A connection that had a request when we began to close stays open when it is answered.
         const idle = setInterval(() => app.server.closeIdleConnections(), 50)
@@ -325,9 +352,10 @@ async function refuseForeignObjects(records: Records, storage: Storage): Promise
     ])
 }
 
-/** Null: nothing is confirmed. */
+/** Null: nothing is confirmed, and nothing pulled. */
 export function openGenesys(config: Config, secrets: Secrets, clock: Clock, events: Events): GenesysClient | null {
-  if (!config.genesys || secrets.genesysClientSecret === null || config.confirm.ways.length === 0) return null
+  if (!config.genesys || secrets.genesysClientSecret === null) return null
+  if (config.confirm.ways.length === 0 && !isPullOpen(config, secrets)) return null
   return createGenesysClient({ ...config.genesys, clientSecret: secrets.genesysClientSecret, clock, events })
 }
 
@@ -342,6 +370,18 @@ async function askGenesys(config: Config, genesys: GenesysClient | null): Promis
   if (!genesys) return 'off: confirmations are switched off'
   await genesys.checkToken()
   return undefined
+}
+
+async function askPull(records: Records): Promise<string | undefined> {
+  const { lookups, fetching, unfetched } = await records.pullState()
+  const told = [
+    [lookups.pending, 'look-ups pending'],
+    [lookups.parked, 'look-ups given up'],
+    [fetching, 'files being fetched'],
+    [unfetched, 'files that could not be fetched'],
+  ] as const
+  const some = told.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`)
+  return some.length > 0 ? some.join(', ') : undefined
 }
 
 async function askOutbox(records: Records): Promise<string | undefined> {

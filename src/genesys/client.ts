@@ -8,7 +8,7 @@ import { createPace } from './pace.ts'
 import { type Bearer, createTokens } from './token.ts'
 
 type Schemas = components['schemas']
-type MessageData = Schemas['MessageData']
+export type MessageData = Schemas['MessageData']
 
 /** Who the token says that we are. */
 export interface TokenHolder {
@@ -39,6 +39,8 @@ export interface GenesysClient {
   sendMessage(conversationId: string, communicationId: string, textBody: string): Promise<void>
   /** At most 1,000 ids; ids that the conversation does not have are left out. */
   getMessages(conversationId: string, ids: string[]): Promise<MessageData[]>
+  /** One message, with the conversation that it belongs to. */
+  getMessage(messageId: string): Promise<MessageData>
   /** Adds to a participant's attributes and overwrites those named. */
   patchParticipantAttributes(
     conversationId: string,
@@ -226,6 +228,14 @@ export function createGenesysClient(options: GenesysClientOptions): GenesysClien
         repeatable: true,
       })
       return objectIn<Schemas['TextMessageListing']>(body).entities ?? []
+    },
+    async getMessage(messageId) {
+      const body = await call({
+        route: 'GET /api/v2/conversations/messages/{messageId}/details',
+        path: `/api/v2/conversations/messages/${segment(messageId)}/details`,
+        repeatable: true,
+      })
+      return objectIn<MessageData>(body)
     },
     async patchParticipantAttributes(conversationId, participantId, attributes) {
       await call({

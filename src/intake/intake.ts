@@ -1,6 +1,6 @@
-import { type Attachment, newAttachmentId, type Verdict } from '../attachment.ts'
+import { type Attachment, newAttachmentId, seenOf, type Verdict } from '../attachment.ts'
 import type { Clock } from '../clock.ts'
-import { OutcomeUnknown, Refused, Unauthorized } from '../errors.ts'
+import { Gone, OutcomeUnknown, Refused, Unauthorized } from '../errors.ts'
 import type { Records } from '../records/records.ts'
 import { type Scanner, scanWithAll } from '../scan/scanner.ts'
 import type { KeyRing } from '../seal/keys.ts'
@@ -55,6 +55,7 @@ export async function intake(arrival: Arrival, caller: Caller, parts: IntakePart
   if (!mayBeKnown) await parts.quotas.foresee(arrival.conversationId)
   const leave = await parts.admission.enter(arrival.delivery, !arrival.unproven)
   try {
+    // Also of what was known under another: two who fetch the same file never write over, or remove, each other's bytes.
     const id = newAttachmentId()
     const options = { id, dataKey: parts.keys.newDataKey(), maxBytes: parts.policy.maxFileBytes }
     const file = await parts.spool.spool(arrival.bytes, options)
@@ -63,7 +64,7 @@ export async function intake(arrival: Arrival, caller: Caller, parts: IntakePart
       const delivery = deliveryOf(arrival, file)
       const earlier = delivery && (await parts.records.earlierDelivery(delivery))
       if (delivery && earlier) {
-        const attachment = sameAnswer(delivery, earlier)
+        const attachment = sameAnswer(delivery, earlier, arrival)
         if (arrival.spend && !(await parts.records.spend(arrival.spend))) throw new Unauthorized(usedUp)
         return { attachment, repeated: true }
       }
@@ -125,7 +126,8 @@ async function settle(
     scan: scanners ? 'required' : 'off',
     verdicts: judgement.accepted ? judgement.verdicts : [],
     confirmation: conversationId === null ? null : { state: owed ? 'pending' : 'off', way: null, at: null },
-    receivedAt: now.toISOString(),
+    receivedAt: (arrival.fetch?.learnedAt ?? now).toISOString(),
+    ...seenOf(arrival.door),
   }
   const delivery = deliveryOf(arrival, file)
   const kept = judgement.accepted && !file.tooLarge
@@ -137,14 +139,16 @@ async function settle(
       delivery,
       spend: arrival.spend,
       quotaUse: quotas.useOf(conversationId, refusal ? 0 : (file.size ?? 0)),
+      fetch: arrival.fetch && { attachmentId: arrival.fetch.attachmentId, lease: arrival.fetch.lease },
       audit: { at: now, who, what: 'take', object: id, outcome: refusal?.code ?? 'accepted', requestId, detail: null },
     })
     // What cannot be removed now is an orphan, which the sweep removes: the answer is known.
     if (settled.kind !== 'settled' && kept) await storage.remove(id).catch(() => {})
     if (settled.kind === 'spent') throw new Unauthorized(usedUp)
     if (settled.kind === 'over_quota') throw quotas.exceeded()
+    if (settled.kind === 'not_held') throw new Gone('The file was fetched or erased meanwhile.')
     if (settled.kind === 'already' && delivery) {
-      return { attachment: sameAnswer(delivery, settled.earlier), repeated: true }
+      return { attachment: sameAnswer(delivery, settled.earlier, arrival), repeated: true }
     }
   } catch (error) {
     // A commit that may stand leaves its bytes alone: the sweep asks the records again before it removes them.

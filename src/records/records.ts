@@ -4,12 +4,31 @@ import {
   idsOfConversation,
   listAttachments,
   newestOfConversation,
+  pulledOf,
   receivedBefore,
   storedAmong,
 } from './questions/attachments.ts'
 import { audit, auditHas, auditHeads, findAudit, listAudit, verifyAudit } from './questions/audit.ts'
 import { bytesRemoved, erase, erasedButStored } from './questions/erase.ts'
+import {
+  backfillState,
+  knownMessages,
+  leaseFetches,
+  pullState,
+  releasePulls,
+  retryFetches,
+  settleFetch,
+} from './questions/fetches.ts'
 import { dataKey, masterKeyIds, masterKeys, nameMasterKey } from './questions/keys.ts'
+import {
+  askLookups,
+  conversationsSince,
+  forgetLookups,
+  leaseLookups,
+  lookupState,
+  settleLookup,
+  takeEvents,
+} from './questions/lookups.ts'
 import {
   deliveredByWay,
   dropConfirmations,
@@ -49,6 +68,12 @@ export const reads = {
   ticket,
   signatureUsed,
   quotaUsed,
+  pulledOf,
+  knownMessages,
+  lookupState,
+  conversationsSince,
+  pullState,
+  backfillState,
 }
 
 /** Changes: each is one value, and one transaction. */
@@ -67,6 +92,15 @@ export const changes = {
   releaseLeases,
   retryConfirmations,
   dropConfirmations,
+  askLookups,
+  takeEvents,
+  leaseLookups,
+  settleLookup,
+  forgetLookups,
+  leaseFetches,
+  settleFetch,
+  retryFetches,
+  releasePulls,
   audit,
 }
 

@@ -53,6 +53,35 @@ export function createMetrics(uploadsRunning: () => number = () => 0) {
       help: 'Confirmations given up until retried.',
       registers,
     }),
+    pullLookups: new Counter({
+      name: 'clipgate_pull_lookups_total',
+      help: 'Attempts to look at conversations and messages for files, by how they ended.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    pullFetches: new Counter({
+      name: 'clipgate_pull_fetches_total',
+      help: 'Attempts to fetch a file that failed, by how they ended. Those that did not are in clipgate_files_total.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    pullPending: new Gauge({
+      name: 'clipgate_pull_pending',
+      help: 'What is to be looked at (lookups), and files that are to be fetched (files).',
+      labelNames: ['what'],
+      registers,
+    }),
+    pullUnfetched: new Gauge({
+      name: 'clipgate_pull_unfetched',
+      help: 'Files that could not be fetched and are given up until retried.',
+      registers,
+    }),
+    seenFilesRefused: new Counter({
+      name: 'clipgate_seen_files_refused_total',
+      help: 'Files that an agent may have seen and that were refused, by code.',
+      labelNames: ['code'],
+      registers,
+    }),
     genesysRequests: new Counter({
       name: 'clipgate_genesys_requests_total',
       help: 'Requests to Genesys Cloud, by route and status (0: no answer).',

@@ -97,6 +97,7 @@ describe('the audit trail', () => {
     await ask(service, 'GET', `${path}/content`, keys.read)
     await clipgate(dataDir, ['outbox', 'retry'])
     await clipgate(dataDir, ['outbox', 'drop', refused.body.attachmentId])
+    await clipgate(dataDir, ['pull', 'retry'])
     await clipgate(dataDir, ['keys', 'export', '--out', join(dataDir, 'copy.key')])
     await clipgate(dataDir, ['keys', 'create', '--out', join(dataDir, 'second.key')])
     await service.service.stop()
@@ -125,6 +126,7 @@ describe('the audit trail', () => {
         ['reader', 'request_refuse', id, 'gone'],
         ['cli', 'outbox_retry', null, '0 due again'],
         ['cli', 'outbox_drop', refused.body.attachmentId, '0 dropped'],
+        ['cli', 'pull_retry', null, '0 due again'],
         ['cli', 'key_export', first, 'copying'],
         ['cli', 'key_make', second, 'made'],
         ['(service)', 'service_stop', null, manifest.version],
