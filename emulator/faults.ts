@@ -13,6 +13,16 @@ export interface Fault {
   delayMs?: number
   /** Does the work, then cuts the connection instead of answering; with `status`, cuts without doing the work. */
   cut?: boolean
+  /** Sends the answer's head and so many bytes of its body, then cuts the connection. */
+  cutAfterBytes?: number
+  /** Sends the answer's head and so many bytes of its body, then nothing more; the connection stays open. */
+  stallAfterBytes?: number
+  /** The Content-Length that the answer claims, whatever its body; after the body the connection is cut. */
+  contentLength?: number
+  /** The body's last bit is another one. */
+  garbled?: boolean
+  /** The body is repeated without end and without Content-Length. */
+  endless?: boolean
   /** Default 1. */
   times?: number
 }
@@ -48,8 +58,20 @@ const isValidFor: Record<keyof Fault, (value: unknown) => boolean> = {
   status: (value) => isWholeNumber(value, 400) && value <= 599,
   retryAfter: (value) => isWholeNumber(value, 0),
   delayMs: (value) => isWholeNumber(value, 0),
-  cut: (value) => typeof value === 'boolean',
+  cut: isBoolean,
+  cutAfterBytes: (value) => isWholeNumber(value, 0),
+  stallAfterBytes: (value) => isWholeNumber(value, 0),
+  contentLength: (value) => isWholeNumber(value, 0),
+  garbled: isBoolean,
+  endless: isBoolean,
   times: (value) => isWholeNumber(value, 1),
+}
+
+/** Members of which one at least says what goes wrong. */
+const effects = ['status', 'delayMs', 'cut', 'cutAfterBytes', 'stallAfterBytes', 'contentLength', 'garbled', 'endless']
+
+function isBoolean(value: unknown): boolean {
+  return typeof value === 'boolean'
 }
 
 function isRoute(value: unknown): boolean {
@@ -76,8 +98,8 @@ function parseFault(value: unknown, index: number): Fault {
   if (value.retryAfter !== undefined && value.status === undefined) {
     throw new Malformed(`${where}: retryAfter needs a status`)
   }
-  if (value.status === undefined && value.delayMs === undefined && value.cut !== true) {
-    throw new Malformed(`${where}: one of status, delayMs, cut is needed`)
+  if (effects.every((name) => value[name] === undefined || value[name] === false)) {
+    throw new Malformed(`${where}: one of ${effects.join(', ')} is needed`)
   }
   return value as unknown as Fault
 }

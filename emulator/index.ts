@@ -1,4 +1,6 @@
 import type { AddressInfo } from 'node:net'
+import { createClock } from './clock.ts'
+import { listenElsewhere } from './elsewhere.ts'
 import type { Control } from './own/control.ts'
 import { createServer } from './server.ts'
 
@@ -17,6 +19,8 @@ export interface Emulator extends Control {
   /** Origin of everything: login, api and downloads. */
   url: string
   port: number
+  /** Another origin of the same, on loopback too, to which downloads can be made to redirect. */
+  elsewhereUrl: string
   /** Cuts open connections. What happened is forgotten. */
   close(): Promise<void>
 }
@@ -25,15 +29,30 @@ export interface EmulatorOptions {
   /** 0, the default: any free port. */
   port?: number
   host?: '127.0.0.1'
+  /** A clock that stands still moves by `advance`; one that its owner moves is caught up with by `advance(0)`. */
   now?: () => Date
 }
 
 /** Resolves once it listens. Rejects with Node's own error if the port is taken. */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const { port = 0, host = '127.0.0.1', now = () => new Date() } = options
-  const { app, control } = createServer(now, () => originOf(app))
+  const clock = createClock(now)
+  const origins = { own: () => originOf(app), elsewhere: () => elsewhere.url }
+  const { app, control, dropSockets } = createServer(clock, origins)
   await app.listen({ port, host })
-  return { ...control, url: originOf(app), port: addressOf(app).port, close: () => app.close() }
+  const elsewhere = await listenElsewhere(app.server)
+  return {
+    ...control,
+    url: originOf(app),
+    port: addressOf(app).port,
+    elsewhereUrl: elsewhere.url,
+    async close() {
+      clock.stop()
+      dropSockets()
+      elsewhere.close()
+      await app.close()
+    },
+  }
 }
 
 type App = ReturnType<typeof createServer>['app']

@@ -1,50 +1,88 @@
 import fastify, { type FastifyInstance } from 'fastify'
+import type { Clock } from './clock.ts'
 import { createFaults } from './faults.ts'
+import { authorizeRoute } from './login/authorize.ts'
+import { createCodes } from './login/codes.ts'
+import { tokenRoute } from './login/token.ts'
 import { type Control, createControl } from './own/control.ts'
 import { ownRoutes } from './own/routes.ts'
 import { attributeRoutes } from './platform/attributes.ts'
-import { authorizer } from './platform/authorize.ts'
+import { createAccess } from './platform/authorize.ts'
 import { conversationRoutes } from './platform/conversations.ts'
+import { deploymentRoutes } from './platform/deployments.ts'
 import { downloadRoute, downloadUrls } from './platform/downloads.ts'
-import { oauthRoutes } from './platform/oauth.ts'
+import { meRoutes } from './platform/me.ts'
+import { myConversationRoutes } from './platform/mine.ts'
+import { createChannels } from './platform/notifications/channels.ts'
+import { notificationRoutes } from './platform/notifications/routes.ts'
+import { notificationStream } from './platform/notifications/stream.ts'
 import { createRateLimit } from './platform/rateLimit.ts'
 import { sendRoutes } from './platform/send.ts'
 import { createSignedUrls } from './platform/signedUrls.ts'
+import { supportedContentRoutes } from './platform/supportedContent.ts'
 import { dressAsPlatform } from './platform/surface.ts'
 import { createTokens } from './platform/tokens.ts'
-import { tokensMeRoute } from './platform/tokensMe.ts'
 import { createRequestLog } from './requestLog.ts'
+import { openSockets } from './sockets.ts'
 import { defaultSwitches } from './switches.ts'
+import { createProfiles } from './world/profiles.ts'
 import { createWorld } from './world/world.ts'
 
-/** The one place where the parts meet. `origin` is asked only once the server listens. */
-export function createServer(now: () => Date, origin: () => string): { app: FastifyInstance; control: Control } {
+export interface Origins {
+  own: () => string
+  elsewhere: () => string
+}
+
+interface Server {
+  app: FastifyInstance
+  control: Control
+  dropSockets: () => void
+}
+
+/** The one place where the parts meet. The origins are asked for only once the server listens. */
+export function createServer(clock: Clock, origins: Origins): Server {
+  const now = clock.now
   const switches = { ...defaultSwitches }
   const faults = createFaults()
   const requestLog = createRequestLog(now)
-  const world = createWorld(now)
+  const profiles = createProfiles(now)
+  const allowed = () => ({ attachments: switches.attachments === 'enabled', types: profiles.ofDeployment().inbound })
+  const world = createWorld(now, allowed)
   const tokens = createTokens(now)
+  const codes = createCodes(now)
   const rateLimit = createRateLimit(now)
-  const authorize = authorizer(tokens, rateLimit, switches)
+  const access = createAccess(tokens, rateLimit, switches)
+  const channels = createChannels(clock)
   const signedUrls = createSignedUrls(now)
-  const urlOf = downloadUrls({ switches, signedUrls, origin })
-  const control = createControl({ world, switches, faults, tokens, rateLimit, requestLog, now })
+  const urlOf = downloadUrls({ switches, signedUrls, origin: origins.own })
+  const files = { urlOf, withSizeAndHash: () => switches.attachmentSizeAndHash === 'given' }
+  const stream = notificationStream({ channels, world, switches, urlOf, clock })
+  const control = createControl({ world, switches, faults, tokens, rateLimit, requestLog, stream, profiles, clock })
 
   const app = fastify({ forceCloseConnections: true, exposeHeadRoutes: false })
   readEmptyJsonAsNothing(app)
   dressAsPlatform(app, { faults, requestLog })
-  app.register(oauthRoutes({ tokens, switches }))
+  const dropSockets = openSockets(app.server, [stream], { faults, requestLog })
+  app.register(authorizeRoute({ codes, switches }))
+  app.register(tokenRoute({ tokens, codes, switches }))
   app.register(async (api) => {
-    api.addHook('onRequest', authorize)
-    api.register(conversationRoutes({ world, urlOf }))
-    api.register(sendRoutes({ world, switches, urlOf }))
+    api.addHook('onRequest', access.check)
+    api.register(conversationRoutes({ world, files }))
+    api.register(sendRoutes({ world, switches, files, access }))
     api.register(attributeRoutes(world))
-    api.register(tokensMeRoute)
+    api.register(supportedContentRoutes(profiles))
+    api.register(deploymentRoutes({ profiles, switches }))
+    api.register(meRoutes({ access, tokens, switches }))
+    api.register(myConversationRoutes({ world, access }))
+    const socketOrigin = () => origins.own().replace('http', 'ws')
+    api.register(notificationRoutes({ channels, access, switches, socketOrigin }))
   })
   // Outside the scope above: a signed url is its own credential.
-  app.register(downloadRoute({ world, switches, signedUrls, authorize, origin, now }))
+  app.register(
+    downloadRoute({ world, switches, signedUrls, access, origin: origins.own, elsewhere: origins.elsewhere, now }),
+  )
   app.register(ownRoutes(control))
-  return { app, control }
+  return { app, control, dropSockets }
 }
 
 /** A client that always names JSON as its type may send no body; the routes then say what they miss. */

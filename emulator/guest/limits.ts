@@ -1,3 +1,4 @@
+import { allows } from '../world/profiles.ts'
 import { GuestRefusal } from './refusal.ts'
 
 /** Largest file, in KB, of a live session's answer. A KB is taken as 1024 bytes; the mobile SDK counts 1000. */
@@ -20,14 +21,24 @@ const blockedExtensions = [
   ...['.scr', '.sys', '.vb', '.vbe', '.vbs', '.wsc', '.wsf', '.wsh'],
 ]
 
-/** What the Guest API checks when a client asks to upload. Throws `GuestRefusal`. Names and codes are judged, never bytes. */
-export function checkFile(file: { name: string; sizeBytes: number }): void {
+/** What a deployment lets customers send. */
+export interface Allowed {
+  /** Whether files at all. */
+  attachments: boolean
+  /** Types by its supported content profile. */
+  types: string[]
+}
+
+/** What the Guest API checks when a client asks to upload. Throws `GuestRefusal`. Names and sizes are judged, never bytes. */
+export function checkFile(file: { name: string; mime: string; sizeBytes: number }, allowed: Allowed): void {
+  if (!allowed.attachments) throw new GuestRefusal(4000, 'Attachments are not available')
   if (file.name.length >= fileNameLimit) throw new GuestRefusal(4005, 'File name is too long')
   const extension = /.\.([^./\\]+)$/.exec(file.name)?.[1]
   if (extension === undefined) throw new GuestRefusal(4004, 'File name must have an extension')
   if (blockedExtensions.includes(`.${extension.toLowerCase()}`)) {
     throw new GuestRefusal(4001, `File extension .${extension} not supported`)
   }
+  if (!allows(allowed.types, file.mime)) throw new GuestRefusal(4001, `File type ${file.mime} not supported`)
   if (file.sizeBytes === 0) throw new GuestRefusal(4102, 'File is empty')
   if (file.sizeBytes > maxFileBytes) throw new GuestRefusal(4002, 'File size is larger than the allowed maximum')
 }

@@ -1,13 +1,24 @@
+import type { Clock } from '../clock.ts'
 import { type Fault, type Faults, parseFaults } from '../faults.ts'
+import { isWholeNumber, Malformed } from '../parse.ts'
+import type { NotificationStream } from '../platform/notifications/stream.ts'
 import type { RateLimit } from '../platform/rateLimit.ts'
 import type { Tokens } from '../platform/tokens.ts'
 import type { LoggedRequest, RequestLog } from '../requestLog.ts'
 import { parseSwitches, type Switches } from '../switches.ts'
-import { type Conversation, connectAgent, connected, customerOf, disconnectAgent } from '../world/conversation.ts'
+import { type Conversation, connected, customerOf } from '../world/conversation.ts'
+import type { Profiles } from '../world/profiles.ts'
 import type { CustomerMessage, World } from '../world/world.ts'
+import { customerStartEvent } from './eventBridge.ts'
 
 /** No conversation has this id. */
 export class UnknownConversation extends Error {}
+
+export interface ConversationOptions {
+  agent?: boolean
+  agentUserId?: string
+  queueId?: string
+}
 
 /** The agent's ids are null while no agent is connected. */
 export interface ConversationIds {
@@ -40,24 +51,38 @@ export interface MessageSummary {
  * `startEmulator` gives are both this.
  */
 export interface Control {
-  /** An agent is connected unless `agent` is false. */
-  createConversation(options?: { agent?: boolean }): ConversationIds
-  /** Throws `UnknownConversation`, as do the next three. */
+  /** An agent is connected unless `agent` is false. In the named queue and with the first agent unless others are named. */
+  createConversation(options?: ConversationOptions): ConversationIds
+  /** Throws `UnknownConversation`, as do the next four. */
   conversation(id: string): ConversationSummary
   /** As the stock Messenger sends. Throws `GuestRefusal` when it would not; then nothing was sent. */
   customerSends(id: string, message: CustomerMessage): { messageId: string }
   /** Takes the conversation from the queue; each agent who joins is a new participant. Does nothing if one is connected. */
-  connectAgent(id: string): ConversationIds
+  connectAgent(id: string, userId?: string): ConversationIds
   /** Back to the queue. Does nothing if no agent is connected. */
   disconnectAgent(id: string): ConversationIds
+  /** What EventBridge delivered when the customer joined: the body of the event. */
+  eventBridgeEvent(id: string): object
   /** Changes the named ones and returns all. A change of the rate limit begins every token's minute anew. Throws `Malformed`. */
   setSwitches(changes: Partial<Switches>): Switches
+  /** From now on the deployment's supported content profile is this one. Throws `Malformed` when there is none. */
+  useProfile(supportedContentId: string): void
   /** Replaces the whole list. Throws `Malformed`. */
   setFaults(faults: Fault[]): void
   /** The last 10,000 requests on the platform's surface, newest last. */
   requests(): LoggedRequest[]
   revokeTokens(): { revoked: number }
+  /** The emulator's time is moved on; what falls due on the way happens. 0: what is due by now happens. Throws `Malformed`. */
+  advance(seconds: number): { now: string }
+  time(): { now: string }
+  /** Drops every open socket without a close frame, or with one that has this code. Throws `Malformed`. */
+  cutSockets(options?: { code?: number }): { cut: number }
+  /** `v2.system.socket_closing` goes to every open notification socket; a minute later they are closed. */
+  announceSocketsClosing(): void
 }
+
+/** Ten years. */
+const longestAdvanceSeconds = 10 * 365 * 24 * 3600
 
 interface Parts {
   world: World
@@ -66,10 +91,14 @@ interface Parts {
   tokens: Tokens
   rateLimit: RateLimit
   requestLog: RequestLog
-  now: () => Date
+  stream: NotificationStream
+  profiles: Profiles
+  clock: Clock
 }
 
-export function createControl({ world, switches, faults, tokens, rateLimit, requestLog, now }: Parts): Control {
+export function createControl(parts: Parts): Control {
+  const { world, switches, faults, tokens, rateLimit, requestLog, stream, profiles, clock } = parts
+
   function find(id: string): Conversation {
     const conversation = world.conversation(id)
     if (!conversation) throw new UnknownConversation(`unknown conversation: ${id}`)
@@ -77,31 +106,52 @@ export function createControl({ world, switches, faults, tokens, rateLimit, requ
   }
 
   return {
-    createConversation({ agent = true } = {}) {
-      const conversation = world.begin()
-      if (agent) connectAgent(conversation, now())
+    createConversation({ agent = true, agentUserId, queueId } = {}) {
+      const conversation = world.begin(queueId)
+      if (agent) world.connectAgent(conversation, agentUserId)
       return idsOf(conversation)
     },
     conversation: (id) => summaryOf(find(id)),
     customerSends: (id, message) => ({ messageId: world.customerSends(find(id), message).id }),
-    connectAgent(id) {
+    connectAgent(id, userId) {
       const conversation = find(id)
-      connectAgent(conversation, now())
+      world.connectAgent(conversation, userId)
       return idsOf(conversation)
     },
     disconnectAgent(id) {
       const conversation = find(id)
-      disconnectAgent(conversation, now())
+      world.disconnectAgent(conversation)
       return idsOf(conversation)
     },
+    eventBridgeEvent: (id) => customerStartEvent(find(id)),
     setSwitches(changes) {
       Object.assign(switches, parseSwitches(changes))
       if (changes.rateLimitPerMinute !== undefined) rateLimit.reset()
       return { ...switches }
     },
+    useProfile(supportedContentId) {
+      const profile = profiles.find(supportedContentId)
+      if (!profile) throw new Malformed(`unknown supported content profile: ${supportedContentId}`)
+      profiles.refer(profile)
+    },
     setFaults: (list) => faults.replace(parseFaults(list)),
     requests: () => requestLog.list(),
     revokeTokens: () => ({ revoked: tokens.revokeAll() }),
+    advance(seconds) {
+      if (typeof seconds !== 'number' || !(seconds >= 0 && seconds <= longestAdvanceSeconds)) {
+        throw new Malformed(`wrong advanceSeconds: ${JSON.stringify(seconds)}`)
+      }
+      clock.advance(seconds)
+      return { now: clock.now().toISOString() }
+    },
+    time: () => ({ now: clock.now().toISOString() }),
+    cutSockets({ code } = {}) {
+      if (code !== undefined && !(isWholeNumber(code, 1000) && code <= 4999)) {
+        throw new Malformed(`wrong code: ${JSON.stringify(code)}`)
+      }
+      return { cut: stream.cut(code) }
+    },
+    announceSocketsClosing: () => stream.announceClosing(),
   }
 }
 

@@ -11,9 +11,10 @@ type Route = { Params: { conversationId: string; participantId: string } }
 /** Both calls add to a participant's attributes and overwrite those named. One answers 202 without a body, the other with them. */
 export function attributeRoutes(world: World) {
   function merge({ conversationId, participantId }: Route['Params'], body: unknown): ParticipantAttributes {
-    const participant = conversationOr404(world, conversationId).participants.find(({ id }) => id === participantId)
+    const conversation = conversationOr404(world, conversationId)
+    const participant = conversation.participants.find(({ id }) => id === participantId)
     if (!participant) throw notFound()
-    Object.assign(participant.attributes, parseAttributes(body))
+    world.setAttributes(conversation, participant, parseAttributes(body))
     return { attributes: { ...participant.attributes } }
   }
 

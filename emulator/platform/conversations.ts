@@ -3,7 +3,7 @@ import type { components } from '../platform.d.ts'
 import type { Conversation } from '../world/conversation.ts'
 import type { World } from '../world/world.ts'
 import { badRequest, notFound } from './errors.ts'
-import { fullView, messageData, messageView, type UrlOf } from './views.ts'
+import { type FileView, fullView, messageData, messageView } from './views.ts'
 
 type MessageData = components['schemas']['MessageData']
 type TextMessageListing = components['schemas']['TextMessageListing']
@@ -11,7 +11,7 @@ type TextMessageListing = components['schemas']['TextMessageListing']
 const maxBulkIds = 1000
 
 /** The calls that read conversations and messages. */
-export function conversationRoutes({ world, urlOf }: { world: World; urlOf: UrlOf }) {
+export function conversationRoutes({ world, files }: { world: World; files: FileView }) {
   const find = (id: string) => conversationOr404(world, id)
 
   return async (app: FastifyInstance) => {
@@ -30,7 +30,7 @@ export function conversationRoutes({ world, urlOf }: { world: World; urlOf: UrlO
         const conversation = find(params.conversationId)
         const message = conversation.messages.find(({ id }) => id === params.messageId)
         if (!message) throw notFound()
-        return messageData(message, conversation, urlOf)
+        return messageData(message, conversation, files)
       },
     )
 
@@ -39,7 +39,7 @@ export function conversationRoutes({ world, urlOf }: { world: World; urlOf: UrlO
       async ({ params }): Promise<MessageData> => {
         const message = world.message(params.messageId)
         if (!message) throw notFound()
-        return messageData(message, find(message.conversationId), urlOf)
+        return messageData(message, find(message.conversationId), files)
       },
     )
 
@@ -50,7 +50,7 @@ export function conversationRoutes({ world, urlOf }: { world: World; urlOf: UrlO
         const ids = parseIds(body)
         // Ids of other conversations or of no message are left out: UNCONFIRMED, read from "being filtered" in the reference.
         const asked = conversation.messages.filter(({ id }) => ids.has(id))
-        return { entities: asked.map((message) => messageData(message, conversation, urlOf)) }
+        return { entities: asked.map((message) => messageData(message, conversation, files)) }
       },
     )
   }

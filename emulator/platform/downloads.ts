@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Switches } from '../switches.ts'
 import type { Attachment } from '../world/message.ts'
 import type { World } from '../world/world.ts'
-import type { Authorize } from './authorize.ts'
+import type { Access } from './authorize.ts'
 import { notFound } from './errors.ts'
 import type { SignedUrls } from './signedUrls.ts'
 import type { UrlOf } from './views.ts'
@@ -11,9 +11,11 @@ interface Parts {
   world: World
   switches: Switches
   signedUrls: SignedUrls
-  authorize: Authorize
+  access: Access
   /** The emulator's own origin; known once it listens. */
   origin: () => string
+  /** Another origin that serves the same. */
+  elsewhere: () => string
   now: () => Date
 }
 
@@ -38,9 +40,17 @@ export function downloadUrls({
 /**
  * `GET /api/v2/downloads/{downloadId}`. A signature that holds gets the bytes without a token. Without one the token is
  * needed; then the switch `downloads` says whether the bytes come or a redirect to the signed url, as in the live
- * observation. `issueRedirect=false` always answers 200 with the signed url as JSON.
+ * observation. `issueRedirect=false` always answers 200 with the signed url as JSON. Where the signed url lies is another
+ * switch.
  */
-export function downloadRoute({ world, switches, signedUrls, authorize, origin, now }: Parts) {
+export function downloadRoute({ world, switches, signedUrls, access, origin, elsewhere, now }: Parts) {
+  function signedUrlOf(attachment: Attachment): string {
+    const target = switches.redirectDownloadsTo
+    if (target !== 'self' && target !== 'elsewhere') return target
+    const signed = signedUrls.sign(pathOf(attachment), switches.signedUrlLifetimeSeconds)
+    return (target === 'self' ? origin() : elsewhere()) + signed
+  }
+
   return async (app: FastifyInstance) => {
     app.get<{
       Params: { downloadId: string }
@@ -48,14 +58,15 @@ export function downloadRoute({ world, switches, signedUrls, authorize, origin, 
     }>('/api/v2/downloads/:downloadId', async (request, reply) => {
       const { params, query } = request
       const signed = signedUrls.check(`/api/v2/downloads/${params.downloadId}`, query)
-      if (!signed) await authorize(request, reply)
+      if (!signed) await access.check(request, reply)
       const attachment = world.attachment(params.downloadId)
       // 404 for a file past its retention is UNCONFIRMED.
       if (!attachment || now().getTime() >= attachment.sentAt.getTime() + retentionMs) throw notFound()
       if (signed) return sendFile(reply, attachment)
-      const signedUrl = origin() + signedUrls.sign(pathOf(attachment), switches.signedUrlLifetimeSeconds)
-      if (query.issueRedirect === 'false') return { url: signedUrl }
-      return switches.downloads === 'redirect' ? reply.redirect(signedUrl, 302) : sendFile(reply, attachment)
+      if (query.issueRedirect === 'false') return { url: signedUrlOf(attachment) }
+      return switches.downloads === 'redirect'
+        ? reply.redirect(signedUrlOf(attachment), 302)
+        : sendFile(reply, attachment)
     })
   }
 }

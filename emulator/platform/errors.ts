@@ -19,6 +19,12 @@ export class PlatformError extends Error {
 
 export const badRequest = (message: string) => new PlatformError(400, 'bad.request', message)
 export const invalidValue = (message: string) => new PlatformError(400, 'invalid.value', message)
+export const missingPermissions = () =>
+  new PlatformError(
+    403,
+    'missing.any.permissions',
+    'Unable to perform the requested action. You are missing a permission.',
+  )
 export const notFound = () => new PlatformError(404, 'not.found', 'The requested resource was not found.')
 
 /** The text is official; the code is UNCONFIRMED. Callers recognise it by the status and the words "user context". */

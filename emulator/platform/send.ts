@@ -3,9 +3,11 @@ import { isRecord } from '../parse.ts'
 import type { components } from '../platform.d.ts'
 import type { Switches } from '../switches.ts'
 import type { World } from '../world/world.ts'
+import type { Access } from './authorize.ts'
 import { conversationOr404 } from './conversations.ts'
-import { badRequest, invalidValue, notFound, userContextRequired } from './errors.ts'
-import { messageData, type UrlOf } from './views.ts'
+import { badRequest, invalidValue, notFound } from './errors.ts'
+import { userIdOf } from './tokens.ts'
+import { type FileView, messageData } from './views.ts'
 
 type MessageData = components['schemas']['MessageData']
 
@@ -14,14 +16,21 @@ const bodyFields = ['textBody', 'mediaIds', 'messagingTemplate']
 /** Longest text in characters (reference of AdditionalMessage; the limits page says 4000). */
 const maxTextLength = 2000
 
+interface Parts {
+  world: World
+  switches: Switches
+  files: FileView
+  access: Access
+}
+
 /** The one call that puts a visible message into a conversation. */
-export function sendRoutes({ world, switches, urlOf }: { world: World; switches: Switches; urlOf: UrlOf }) {
+export function sendRoutes({ world, switches, files, access }: Parts) {
   return async (app: FastifyInstance) => {
     app.post<{ Params: { conversationId: string; communicationId: string } }>(
       '/api/v2/conversations/messages/:conversationId/communications/:communicationId/messages',
-      async ({ params, body }): Promise<MessageData> => {
-        // Every token here is a client-credentials token: no other grant is offered.
-        if (switches.sendWithClientCredentials === 'userContextRequired') throw userContextRequired()
+      async (request): Promise<MessageData> => {
+        const { params, body } = request
+        if (switches.sendWithClientCredentials === 'userContextRequired') userIdOf(access.tokenOf(request))
         const conversation = conversationOr404(world, params.conversationId)
         const sender = conversation.participants.find(
           ({ communicationId }) => communicationId === params.communicationId,
@@ -32,7 +41,7 @@ export function sendRoutes({ world, switches, urlOf }: { world: World; switches:
           throw badRequest('The communication is not a connected communication of an agent.')
         }
         const message = world.agentSends(conversation, sender.communicationId, parseText(body))
-        return messageData(message, conversation, urlOf)
+        return messageData(message, conversation, files)
       },
     )
   }

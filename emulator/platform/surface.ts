@@ -1,17 +1,18 @@
 import { randomUUID } from 'node:crypto'
+import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Faults } from '../faults.ts'
+import { claimedLength, damagedBody, damagesBody } from '../damage.ts'
+import type { Fault, Faults } from '../faults.ts'
+import { loginErrorBody, loginErrorOfStatus } from '../login/errors.ts'
 import type { RequestLog } from '../requestLog.ts'
 import { errorBody, errorOfStatus, notFound, PlatformError } from './errors.ts'
-import { loginErrorBody, loginErrorOfStatus } from './oauth.ts'
 
 /** What becomes of a request on the platform's surface. */
 interface Fate {
   /** Tells the request log the status of the answer. */
   settle: (status: number) => void
-  /** A fault wants the connection cut instead of the answer sent. */
-  cut: boolean
+  fault: Fault | undefined
 }
 
 const correlationHeader = 'ININ-Correlation-Id'
@@ -28,7 +29,7 @@ export function dressAsPlatform(app: FastifyInstance, parts: { faults: Faults; r
     reply.header(correlationHeader, randomUUID())
     const settle = requestLog.arrived(request.method, path)
     const fault = faults.take(request.method, path)
-    fates.set(request, { settle, cut: fault?.cut ?? false })
+    fates.set(request, { settle, fault })
     if (fault?.delayMs !== undefined) await delay(fault.delayMs, undefined, { ref: false })
     if (fault?.status !== undefined) {
       throw isLogin(path)
@@ -39,10 +40,10 @@ export function dressAsPlatform(app: FastifyInstance, parts: { faults: Faults; r
 
   // onSend and not onResponse: whoever has the answer must find it in the log already.
   app.addHook('onSend', async (request, reply, payload) => {
-    const fate = fates.get(request)
-    if (fate?.cut) request.raw.socket.destroy()
-    fate?.settle(fate.cut ? 0 : reply.statusCode)
-    return payload
+    const { settle, fault } = fates.get(request) ?? {}
+    if (fault?.cut) request.raw.socket.destroy()
+    settle?.(fault?.cut ? 0 : reply.statusCode)
+    return fault && damagesBody(fault) ? damaged(fault, payload, request, reply) : payload
   })
 
   app.setErrorHandler<FastifyError>((error, request, reply) => {
@@ -53,6 +54,17 @@ export function dressAsPlatform(app: FastifyInstance, parts: { faults: Faults; r
     if (isOwn(pathOf(request))) return reply.code(404).send({ message: 'no such route' })
     return sendError(request, reply, notFound())
   })
+}
+
+function damaged(fault: Fault, payload: unknown, request: FastifyRequest, reply: FastifyReply): Readable {
+  const bytes = Buffer.isBuffer(payload) ? payload : Buffer.from(typeof payload === 'string' ? payload : '')
+  const length = claimedLength(fault, bytes)
+  if (length !== undefined) reply.header('content-length', length)
+  const connection = {
+    sendHead: () => reply.raw.flushHeaders(),
+    cut: () => request.raw.socket.destroySoon(),
+  }
+  return Readable.from(damagedBody(fault, bytes, connection))
 }
 
 function sendError(request: FastifyRequest, reply: FastifyReply, error: PlatformError): FastifyReply {

@@ -1,4 +1,4 @@
-import { org } from '../org.ts'
+import { org, userOf } from '../org.ts'
 import type { components } from '../platform.d.ts'
 import { type Conversation, type Participant, peerOf } from '../world/conversation.ts'
 import type { Attachment, Message } from '../world/message.ts'
@@ -7,6 +7,13 @@ type Schemas = components['schemas']
 
 /** Makes the url under which an attachment can be fetched now. */
 export type UrlOf = (attachment: Attachment) => string
+
+/** How a file is shown in a message. */
+export interface FileView {
+  urlOf: UrlOf
+  /** Whether its size and its digest are told. */
+  withSizeAndHash: () => boolean
+}
 
 /** The full view: a participant's `messages[]` are its communications, and the messages lie inside them. */
 export function fullView(conversation: Conversation): Schemas['Conversation'] {
@@ -31,9 +38,9 @@ function fullParticipant(conversation: Conversation, participant: Participant): 
     id: participant.id,
     startTime: participant.startTime.toISOString(),
     ...(participant.endTime && { endTime: participant.endTime.toISOString() }),
-    name: nameOf(purpose),
-    ...(purpose === 'agent' && { userId: org.agent.id }),
-    ...(purpose !== 'customer' && { queueId: org.queue.id, queueName: org.queue.name }),
+    name: nameOf(conversation, participant),
+    ...(participant.userId !== undefined && { userId: participant.userId }),
+    ...(purpose !== 'customer' && { queueId: conversation.queue.id, queueName: conversation.queue.name }),
     purpose,
     participantType: purpose === 'customer' ? 'External' : 'Internal',
     attributes: { ...participant.attributes },
@@ -71,7 +78,7 @@ function messageParticipant(conversation: Conversation, participant: Participant
   const { purpose } = participant
   return {
     id: participant.id,
-    name: nameOf(purpose),
+    name: nameOf(conversation, participant),
     startTime: participant.startTime.toISOString(),
     connectedTime: participant.startTime.toISOString(),
     ...(participant.endTime && { endTime: participant.endTime.toISOString() }),
@@ -81,8 +88,12 @@ function messageParticipant(conversation: Conversation, participant: Participant
     held: false,
     wrapupRequired: purpose === 'agent',
     ...(purpose === 'customer' && { mediaRoles: ['full'] }),
-    ...(purpose === 'agent' && { user: { id: org.agent.id, selfUri: `/api/v2/users/${org.agent.id}` } }),
-    ...(purpose !== 'customer' && { queue: { id: org.queue.id, selfUri: `/api/v2/routing/queues/${org.queue.id}` } }),
+    ...(participant.userId !== undefined && {
+      user: { id: participant.userId, selfUri: `/api/v2/users/${participant.userId}` },
+    }),
+    ...(purpose !== 'customer' && {
+      queue: { id: conversation.queue.id, selfUri: `/api/v2/routing/queues/${conversation.queue.id}` },
+    }),
     attributes: { ...participant.attributes },
     ...optional('peer', peerOf(conversation, participant)),
     ...addressesOf(conversation, participant),
@@ -110,7 +121,7 @@ function detailsOf(conversation: Conversation, participant: Participant): Schema
 }
 
 /** One message with its content, as every call that returns messages gives it. */
-export function messageData(message: Message, conversation: Conversation, urlOf: UrlOf): Schemas['MessageData'] {
+export function messageData(message: Message, conversation: Conversation, files: FileView): Schemas['MessageData'] {
   const inbound = message.direction === 'inbound'
   const { guestAddress } = conversation
   return {
@@ -121,18 +132,18 @@ export function messageData(message: Message, conversation: Conversation, urlOf:
     direction: message.direction,
     messengerType: 'webmessaging',
     status: statusOf(message),
-    normalizedMessage: inbound ? inboundContent(message, guestAddress, urlOf) : outboundContent(message),
+    normalizedMessage: inbound ? inboundContent(message, guestAddress, files) : outboundContent(message),
     ...(inbound && { normalizedReceipts: [] }),
     conversationId: message.conversationId,
     selfUri: uriOf(message),
   }
 }
 
-/** Which optional members really come for web messaging (sha256, channel.platform) is UNCONFIRMED. */
+/** Which optional members really come for web messaging is UNCONFIRMED; size and sha256 have a switch. */
 function inboundContent(
   message: Message,
   guestAddress: string,
-  urlOf: UrlOf,
+  files: FileView,
 ): Schemas['ConversationNormalizedMessage'] {
   const { attachment } = message
   return {
@@ -155,11 +166,13 @@ function inboundContent(
           attachment: {
             id: attachment.id,
             mediaType: attachment.mediaType,
-            url: urlOf(attachment),
+            url: files.urlOf(attachment),
             mime: attachment.mime,
-            sha256: attachment.sha256,
             filename: attachment.filename,
-            contentSizeBytes: attachment.bytes.length,
+            ...(files.withSizeAndHash() && {
+              sha256: attachment.sha256,
+              contentSizeBytes: attachment.bytes.length,
+            }),
           },
         },
       ],
@@ -193,8 +206,8 @@ function addressesOf(conversation: Conversation, participant: Participant) {
   }
 }
 
-function nameOf(purpose: Participant['purpose']): string {
-  return { customer: org.guestName, acd: org.queue.name, agent: org.agent.name }[purpose]
+function nameOf({ queue }: Conversation, { purpose, userId = '' }: Participant): string {
+  return { customer: org.guestName, acd: queue.name, agent: userOf(userId)?.name ?? 'Agent' }[purpose]
 }
 
 function uriOf(message: Message): string {

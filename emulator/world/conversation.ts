@@ -9,12 +9,18 @@ import type { Message } from './message.ts'
 export interface Conversation {
   id: string
   startTime: Date
+  queue: Queue
   /** How the guest is called in addresses; opaque. */
   guestAddress: string
   /** In the order in which they joined. */
   participants: Participant[]
   /** In the order in which they were sent. */
   messages: Message[]
+}
+
+export interface Queue {
+  id: string
+  name: string
 }
 
 export interface Participant {
@@ -25,13 +31,16 @@ export interface Participant {
   /** Set when the leg was disconnected. */
   endTime?: Date
   attributes: Record<string, string>
+  /** Who an agent is. */
+  userId?: string
 }
 
 /** Begins with the queue; an agent joins with `connectAgent`. */
-export function beginConversation(at: Date): Conversation {
+export function beginConversation(queue: Queue, at: Date): Conversation {
   const conversation: Conversation = {
     id: randomUUID(),
     startTime: at,
+    queue,
     guestAddress: newOpaqueId(),
     participants: [],
     messages: [],
@@ -42,10 +51,10 @@ export function beginConversation(at: Date): Conversation {
 }
 
 /** Takes the conversation from the queue. Does nothing while an agent is connected. */
-export function connectAgent(conversation: Conversation, at: Date): void {
+export function connectAgent(conversation: Conversation, userId: string, at: Date): void {
   if (connected(conversation, 'agent')) return
   leave(conversation, 'acd', at)
-  join(conversation, 'agent', at)
+  join(conversation, 'agent', at, userId)
 }
 
 /** The agent hands the conversation back to the queue. Does nothing while no agent is connected. */
@@ -74,13 +83,14 @@ export function peerOf(conversation: Conversation, participant: Participant): st
   return (connected(conversation, 'agent') ?? connected(conversation, 'acd'))?.communicationId
 }
 
-function join(conversation: Conversation, purpose: Participant['purpose'], at: Date): void {
+function join(conversation: Conversation, purpose: Participant['purpose'], at: Date, userId?: string): void {
   conversation.participants.push({
     id: randomUUID(),
     communicationId: randomUUID(),
     purpose,
     startTime: at,
     attributes: {},
+    ...(userId !== undefined && { userId }),
   })
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type ConversationIds, type LoggedRequest, Malformed, startEmulator } from '../../emulator/index.ts'
 import { createRequestLog } from '../../emulator/requestLog.ts'
-import { read, start, withToken } from './start.ts'
+import { membersOf, read, sampleNamed, start, withToken } from './start.ts'
 
 const me = '/api/v2/tokens/me'
 
@@ -21,7 +21,7 @@ describe('conversations of a script', () => {
     })
   })
 
-  it.each([{ agent: 'yes' }, { agents: true }, []])('cannot begin with %j', async (body) => {
+  it.each([{ agent: 'yes' }, { agents: true }, { queueId: 1 }, []])('cannot begin with %j', async (body) => {
     const { own } = await start()
     expect((await own('POST', '/conversations', body)).status).toBe(400)
   })
@@ -56,6 +56,27 @@ describe('conversations of a script', () => {
   })
 })
 
+describe('the event of EventBridge', () => {
+  it('says that the customer joined, in the platform’s shape', async () => {
+    const { own, emulator } = await start()
+    const { id } = emulator.createConversation()
+    const event = await read(own('GET', `/conversations/${id}/eventbridge`))
+    expect(membersOf(event)).toEqual(membersOf(sampleNamed('eventbridge.customer.start')))
+    expect(event).toMatchObject({
+      'detail-type': 'v2.detail.events.conversation.{id}.customer.start',
+      detail: { eventBody: { conversationId: id, mediaType: 'MESSAGE', messageType: 'WEBMESSAGING' } },
+    })
+    expect((await own('GET', '/conversations/unknown/eventbridge')).status).toBe(404)
+  })
+})
+
+describe('sockets', () => {
+  it.each([{ code: 999 }, { code: 5000 }, { code: 'x' }, { why: 1 }])('cannot be cut with %j', async (body) => {
+    const { own } = await start()
+    expect((await own('POST', '/sockets/cut', body)).status).toBe(400)
+  })
+})
+
 describe('switches', () => {
   it('change by name; the others stay', async () => {
     const { own } = await start()
@@ -64,6 +85,15 @@ describe('switches', () => {
       rateLimitPerMinute: null,
       downloads: 'signed',
       signedUrlLifetimeSeconds: 600,
+      redirectDownloadsTo: 'self',
+      attachmentSizeAndHash: 'given',
+      mediaInNotifications: 'absent',
+      notificationTopics: 'permitted',
+      signIn: 'agent',
+      userState: 'active',
+      clonedUser: false,
+      allowedDomains: null,
+      attachments: 'enabled',
       tokenLifetimeSeconds: 86399,
     }
     expect(await read(own('PUT', '/switches', {}))).toEqual(defaults)
@@ -79,6 +109,9 @@ describe('switches', () => {
     [{ rateLimit: 1 }, 'rateLimit'],
     [{ constructor: 1 }, 'constructor'],
     [{ downloads: 'open' }, 'open'],
+    [{ redirectDownloadsTo: 'nowhere' }, 'nowhere'],
+    [{ allowedDomains: [1] }, 'allowedDomains'],
+    [{ clonedUser: 'yes' }, 'clonedUser'],
     [{ sendWithClientCredentials: true }, 'sendWithClientCredentials'],
     [{ rateLimitPerMinute: 0 }, 'rateLimitPerMinute'],
     [{ tokenLifetimeSeconds: null }, 'tokenLifetimeSeconds'],
@@ -139,7 +172,7 @@ describe('tokens', () => {
 })
 
 describe('an emulator', () => {
-  it('listens on 127.0.0.1 only, at the port asked for', async () => {
+  it('listens on loopback only, at the port asked for', async () => {
     const { emulator } = await start()
     expect(emulator.url).toBe(`http://127.0.0.1:${emulator.port}`)
     await expect(startEmulator({ port: emulator.port })).rejects.toThrow('EADDRINUSE')

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Switches } from '../../emulator/index.ts'
+import type { Fault, Switches } from '../../emulator/index.ts'
 import { conversationWithFile, pdf, read, type Schemas, start, withToken } from './start.ts'
 
 /** A message with a file, and how to ask for the url that it carries now. */
@@ -73,6 +73,130 @@ describe('a url that redirects', () => {
     const { platform, url, token } = await fileBehind('redirect')
     const answer = await read<Schemas['UrlResponse']>(platform(`${await url()}?issueRedirect=false`, withToken(token)))
     expect(await bytesOf(await platform(String(answer.url)))).toEqual(pdf().bytes)
+  })
+})
+
+describe('a redirect', () => {
+  async function locationOf(redirectDownloadsTo: string) {
+    const started = await fileBehind('redirect')
+    started.emulator.setSwitches({ redirectDownloadsTo })
+    const answer = await started.platform(await started.url(), { ...withToken(started.token), ...manual })
+    return { ...started, location: String(answer.headers.get('location')) }
+  }
+
+  it('can lead to another host, where no token is wanted', async () => {
+    const { emulator, location } = await locationOf('elsewhere')
+    expect(new URL(location).origin).toBe(emulator.elsewhereUrl)
+    expect(emulator.elsewhereUrl).not.toBe(emulator.url)
+    expect(await bytesOf(await fetch(location))).toEqual(pdf().bytes)
+    expect(emulator.requests().at(-1)).toMatchObject({ status: 200 })
+  })
+
+  it('can lead to wherever a test wants', async () => {
+    expect((await locationOf('http://169.254.169.254/latest')).location).toBe('http://169.254.169.254/latest')
+  })
+})
+
+describe('an attachment in a message', () => {
+  it('has size and sha256 unless the switch says otherwise', async () => {
+    const { emulator, client } = await start()
+    const { messageId } = conversationWithFile(emulator)
+    const call = await client()
+    const attachment = async () => {
+      const { normalizedMessage } = await read<Schemas['MessageData']>(
+        call('GET', `/api/v2/conversations/messages/${messageId}/details`),
+      )
+      return normalizedMessage?.content?.[0]?.attachment
+    }
+    expect(await attachment()).toMatchObject({ contentSizeBytes: 15, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) })
+    emulator.setSwitches({ attachmentSizeAndHash: 'absent' })
+    expect(Object.keys((await attachment()) ?? {}).sort()).toEqual(['filename', 'id', 'mediaType', 'mime', 'url'])
+  })
+})
+
+describe('a download under a fault', () => {
+  /** The head's claim, and what came before the end or the cut. */
+  async function damagedDownload(damage: Omit<Fault, 'route'>) {
+    const { emulator, url } = await fileBehind('signed')
+    emulator.setFaults([{ route: 'GET /api/v2/downloads/*', ...damage }])
+    const address = await url()
+    const hangUp = new AbortController()
+    const response = await fetch(address, { signal: hangUp.signal })
+    const reader = (response.body as ReadableStream<Uint8Array>).getReader()
+    return { emulator, response, length: response.headers.get('content-length'), reader, hangUp }
+  }
+
+  async function readAll(reader: ReadableStreamDefaultReader<Uint8Array>) {
+    const pieces: Uint8Array[] = []
+    let end = 'end'
+    for (;;) {
+      const piece = await reader.read().catch((error: Error) => {
+        end = error.message
+      })
+      if (!piece || piece.done) return { bytes: Buffer.concat(pieces), end }
+      pieces.push(piece.value)
+    }
+  }
+
+  it('is cut in mid-body', async () => {
+    const { reader, length } = await damagedDownload({ cutAfterBytes: 4 })
+    expect(length).toBe('15')
+    expect(await readAll(reader)).toEqual({ bytes: Buffer.from('%PDF'), end: 'terminated' })
+  })
+
+  it('is cut before its first byte', async () => {
+    const { reader, response } = await damagedDownload({ cutAfterBytes: 0 })
+    expect(response.status).toBe(200)
+    expect(await readAll(reader)).toEqual({ bytes: Buffer.alloc(0), end: 'terminated' })
+  })
+
+  it('stalls in mid-body until the caller hangs up', async () => {
+    const { reader, hangUp } = await damagedDownload({ stallAfterBytes: 4 })
+    expect(Buffer.from((await reader.read()).value ?? [])).toEqual(Buffer.from('%PDF'))
+    const waiting = reader.read().catch((error: Error) => error.name)
+    hangUp.abort()
+    expect(await waiting).toBe('AbortError')
+  })
+
+  it('claims more than it has', async () => {
+    const { reader, length } = await damagedDownload({ contentLength: 1000 })
+    expect(length).toBe('1000')
+    expect(await readAll(reader)).toEqual({ bytes: pdf().bytes, end: 'terminated' })
+  })
+
+  it('claims less than it has', async () => {
+    const { reader, length } = await damagedDownload({ contentLength: 4 })
+    expect(length).toBe('4')
+    expect((await readAll(reader)).bytes).toEqual(Buffer.from('%PDF'))
+  })
+
+  it('never ends', async () => {
+    const { reader, length, hangUp } = await damagedDownload({ endless: true })
+    expect(length).toBeNull()
+    let seen = 0
+    while (seen < 20 * 1024 * 1024) seen += (await reader.read()).value?.length ?? Number.NaN
+    expect(seen).toBeGreaterThan(20 * 1024 * 1024 - 1)
+    hangUp.abort()
+  })
+
+  it('has other bytes than were sent, as many', async () => {
+    const { reader, length } = await damagedDownload({ garbled: true })
+    const { bytes, end } = await readAll(reader)
+    expect([length, end, bytes.length]).toEqual(['15', 'end', 15])
+    expect(bytes).not.toEqual(pdf().bytes)
+  })
+
+  it('does not hold up the end of the emulator', async () => {
+    const { emulator, reader } = await damagedDownload({ stallAfterBytes: 1 })
+    await emulator.close()
+    expect((await readAll(reader)).end).toBe('terminated')
+  })
+
+  it('is as always once the fault is used up', async () => {
+    const { emulator, url } = await fileBehind('signed')
+    emulator.setFaults([{ route: 'GET /api/v2/downloads/*', cutAfterBytes: 4 }])
+    await expect((await fetch(await url())).arrayBuffer()).rejects.toThrow('terminated')
+    expect(await bytesOf(await fetch(await url()))).toEqual(pdf().bytes)
   })
 })
 

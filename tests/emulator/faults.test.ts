@@ -154,6 +154,9 @@ describe('faults', () => {
     [[{ route: everyCall, status: 500, times: 0 }], 'times'],
     [[{ route: everyCall, delayMs: -1 }], 'delayMs'],
     [[{ route: everyCall, cut: 'yes' }], 'cut'],
+    [[{ route: everyCall, cutAfterBytes: -1 }], 'cutAfterBytes'],
+    [[{ route: everyCall, endless: 1 }], 'endless'],
+    [[{ route: everyCall, garbled: false }], 'one of'],
     [
       [
         { route: everyCall, status: 500 },

@@ -9,7 +9,7 @@ export type ErrorBody = Schemas['ErrorBody']
 
 /** An emulator of the test's own, closed when the test ends, with a clock that only the test moves. */
 export async function start() {
-  let time = new Date('2026-10-02T09:10:00.000Z')
+  const time = new Date('2026-10-02T09:10:00.000Z')
   const emulator = await startEmulator({ now: () => time })
   onTestFinished(() => emulator.close())
   const platform = validatedFetch(emulator.url)
@@ -18,9 +18,7 @@ export async function start() {
     emulator,
     /** Every answer is checked against the platform's document. */
     platform,
-    passSeconds: (seconds: number) => {
-      time = new Date(time.getTime() + seconds * 1000)
-    },
+    passSeconds: (seconds: number) => void emulator.advance(seconds),
     login: () => login(platform),
     /** Calls with a fresh token; `body` goes as JSON. */
     client: async () => {
@@ -81,9 +79,12 @@ export function conversationWithFile(emulator: Emulator) {
 }
 
 /** One of the bodies in `samples/`: their shapes are the platform's, their values invented. */
-export function sample<Body>(name: string): Body {
-  return JSON.parse(readFileSync(new URL(`samples/rest.${name}.json`, import.meta.url), 'utf8')) as Body
+export function sampleNamed<Body>(name: string): Body {
+  return JSON.parse(readFileSync(new URL(`samples/${name}.json`, import.meta.url), 'utf8')) as Body
 }
+
+/** One of the bodies over REST. */
+export const sample = <Body>(name: string) => sampleNamed<Body>(`rest.${name}`)
 
 /** Every member in a value, as paths: `participants[].id`. */
 export function membersOf(value: unknown, path = ''): string[] {

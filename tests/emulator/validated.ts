@@ -34,6 +34,12 @@ export function schema(name: string): ValidateFunction {
   return validate
 }
 
+/** Throws with what is wrong unless a value is valid by one of the document's schemas. */
+export function validate(name: string, value: unknown): void {
+  const holds = schema(name)
+  if (!holds(value)) throw new Error(`not a valid ${name}: ${ajv.errorsText(holds.errors)}\n${JSON.stringify(value)}`)
+}
+
 /** The document has ErrorBody for every status of the Platform API that it names; those that it does not name have it too. */
 const errorSchemaOf = (path: string) => (path.startsWith('/oauth/') ? 'OAuthTokenError' : 'ErrorBody')
 
@@ -64,6 +70,7 @@ async function problemOf(method: string, path: string, response: Response): Prom
   const described = resolve(operation.responses?.[response.status])
   if (!described && response.ok) return 'no such status'
 
+  if (method === 'HEAD') return undefined
   const body = await response.text()
   const expected = described ? described.content?.['application/json']?.schema : refTo(errorSchemaOf(path))
   // The document describes the downloads call with a redirect or a url in JSON; the bytes themselves come from there too.
