@@ -44,6 +44,7 @@ describe('without any setting', () => {
       scan: 'required',
       genesys: null,
       pull: { queues: [], downloadHosts: [] },
+      alert: null,
       confirm: { ways: ['message', 'attributes'], language: 'en', textsDir: null },
       retentionDays: null,
       logLevel: 'info',
@@ -143,6 +144,14 @@ describe('a good setting', () => {
     })
   })
 
+  it('of alerts is a webhook with its secret, and what it is told of', () => {
+    const hook = { ALERT_WEBHOOK: 'https://crm.example.com/hook/?a=1', ALERT_WEBHOOK_SECRET: secret }
+    expect(read(hook).config.alert).toEqual({ webhook: hook.ALERT_WEBHOOK, on: ['refused'] })
+    expect(read(hook).secrets.alertWebhookSecret).toBe(secret)
+    expect(read({ ...hook, ALERT_ON: 'accepted,refused' }).config.alert?.on).toEqual(['accepted', 'refused'])
+    expect(problemsOf({ ALERT_WEBHOOK: hook.ALERT_WEBHOOK })).toEqual([expect.stringContaining('belong together')])
+  })
+
   it('cannot be changed afterwards, at any depth', () => {
     const { config } = read()
     expect(() => Object.assign(config, { scan: 'off' })).toThrow(TypeError)
@@ -181,6 +190,7 @@ describe('a bad setting is refused, and told what it must be', () => {
     ['DOWNLOAD_HOSTS', '*', 'host names such as'],
     ['DOWNLOAD_HOSTS', '*.com.', 'host names such as'],
     ['DOWNLOAD_HOSTS', 'files.example.com:8443', 'host names such as'],
+    ['ALERT_ON', 'everything', 'out of refused, accepted, unfetched'],
     ['PULL_QUEUES', 'sales/one', 'ids of queues'],
     ['CONFIRM', 'email', 'off, or ways out of message, attributes'],
     ['CONFIRM', 'off,message', 'off, or ways out of'],
@@ -239,7 +249,7 @@ describe('an unknown setting', () => {
     ])
   })
 
-  it.each(['CLAMD', 'DATABASE_URL', 'STORAGE_URL', 'ALERT_WEBHOOK_SECRET_FILE', 'GATEWAY_DEPLOYMENTS'])(
+  it.each(['CLAMD', 'DATABASE_URL', 'STORAGE_URL', 'GATEWAY_DEPLOYMENTS'])(
     '%s, which a later version has, is refused in these words',
     (name) => {
       expect(problemsOf({ [name]: 'x' })).toEqual([`CLIPGATE_${name} is not available in this version yet. Remove it.`])

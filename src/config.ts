@@ -109,6 +109,11 @@ const hostPatterns = list.refine(
   'host names such as files.example.com or *.example.com, separated by commas',
 )
 
+/** Of which files the webhook is told. */
+const alertKinds = ['refused', 'accepted', 'unfetched'] as const
+type AlertKind = (typeof alertKinds)[number]
+const isAlertKind = (kind: string): kind is AlertKind => (alertKinds as readonly string[]).includes(kind)
+
 /** Every setting: what it must be, and what it is when it is not set. The contract's table says what each means. */
 const settings = {
   HOST: z.string().default('127.0.0.1'),
@@ -142,6 +147,16 @@ const settings = {
   GENESYS_REQUESTS_PER_MINUTE: wholeNumber(1, 100_000).default(270),
   PULL_QUEUES: platformIds.default([]),
   DOWNLOAD_HOSTS: hostPatterns.default([]),
+  // As it is: a slash at its end is a part of it.
+  ALERT_WEBHOOK: z.url({ protocol: /^https?$/, error: 'an address that begins with http:// or https://' }).optional(),
+  ALERT_WEBHOOK_SECRET: z
+    .string()
+    .regex(/^[\x21-\x7e]{20,}$/, 'at least 20 visible characters')
+    .optional(),
+  ALERT_ON: list
+    .refine((kinds) => kinds.length > 0 && kinds.every((kind) => isAlertKind(kind)), `out of ${alertKinds.join(', ')}`)
+    .transform((kinds) => [...new Set(kinds)].filter(isAlertKind))
+    .default(['refused']),
   CONFIRM: list
     .refine(
       (ways) =>
@@ -165,12 +180,17 @@ const settings = {
 type SettingName = keyof typeof settings
 type Values = { [Name in SettingName]: z.output<(typeof settings)[Name]> }
 
-const secretSettings: SettingName[] = ['API_KEYS', 'PUSH_SIGNING_SECRETS', 'GENESYS_CLIENT_SECRET']
+const secretSettings: SettingName[] = [
+  'API_KEYS',
+  'PUSH_SIGNING_SECRETS',
+  'GENESYS_CLIENT_SECRET',
+  'ALERT_WEBHOOK_SECRET',
+]
 
 /** Settings of the contract that this version does not have: setting one is an error, since silence would deceive. */
 const notYet = (
   'FILES_URL DATABASE_URL STORAGE_URL CLAMD ICAP_URL SCAN_COMMAND SCAN_HTTP_URL ' +
-  'UPLOAD_HOSTS GATEWAY_DEPLOYMENTS ALERT_WEBHOOK ALERT_WEBHOOK_SECRET ' +
+  'UPLOAD_HOSTS GATEWAY_DEPLOYMENTS ' +
   'FRAME_ANCESTORS'
 ).split(' ')
 
@@ -195,6 +215,8 @@ export interface Config {
     requestsPerMinute: number
   } | null
   pull: { queues: string[]; downloadHosts: string[] }
+  /** Null: nobody is told of files but by the log and the metrics. */
+  alert: { webhook: string; on: AlertKind[] } | null
   confirm: { ways: Way[]; language: string; textsDir: string | null }
   retentionDays: number | null
   logLevel: (typeof logLevels)[number]
@@ -205,6 +227,7 @@ export interface Secrets {
   apiKeys: ApiKey[]
   pushSigningSecrets: string[]
   genesysClientSecret: string | null
+  alertWebhookSecret: string | null
 }
 
 /**
@@ -323,6 +346,8 @@ function contradictions(values: Partial<Values>, env: Record<string, string | un
     )
   if (given('GENESYS_CLIENT_ID') !== given('GENESYS_CLIENT_SECRET'))
     problems.push(`${prefix}GENESYS_CLIENT_ID and ${prefix}GENESYS_CLIENT_SECRET belong together: set both or none.`)
+  if (given('ALERT_WEBHOOK') !== given('ALERT_WEBHOOK_SECRET'))
+    problems.push(`${prefix}ALERT_WEBHOOK and ${prefix}ALERT_WEBHOOK_SECRET belong together: set both or none.`)
   if (values.PULL_QUEUES && values.PULL_QUEUES.length > 0 && !given('GENESYS_CLIENT_ID'))
     problems.push(`${prefix}PULL_QUEUES needs ${prefix}GENESYS_CLIENT_ID and ${prefix}GENESYS_CLIENT_SECRET.`)
   return problems
@@ -366,6 +391,7 @@ function toConfig(values: Values): Config {
             requestsPerMinute: values.GENESYS_REQUESTS_PER_MINUTE,
           },
     pull: { queues: values.PULL_QUEUES, downloadHosts: values.DOWNLOAD_HOSTS },
+    alert: values.ALERT_WEBHOOK === undefined ? null : { webhook: values.ALERT_WEBHOOK, on: values.ALERT_ON },
     confirm: { ways: values.CONFIRM, language: values.LANGUAGE, textsDir: values.TEXTS_DIR ?? null },
     retentionDays: values.RETENTION_DAYS ?? null,
     logLevel: values.LOG_LEVEL,
@@ -389,6 +415,7 @@ function toSecrets(values: Values): Secrets {
     apiKeys: values.API_KEYS,
     pushSigningSecrets: values.PUSH_SIGNING_SECRETS,
     genesysClientSecret: values.GENESYS_CLIENT_SECRET ?? null,
+    alertWebhookSecret: values.ALERT_WEBHOOK_SECRET ?? null,
   }
   const hidden = { value: () => '[secrets]' }
   return Object.defineProperties(secrets, { toJSON: hidden, [inspect.custom]: hidden })

@@ -10,7 +10,7 @@ import { type Clock, systemClock } from './clock.ts'
 import { type Config, isPullOpen, isPushOpen, requireServable, type Secrets } from './config.ts'
 import type { BodyTimes } from './doors/push/body.ts'
 import { makeFolder } from './durable.ts'
-import { ConfigError } from './errors.ts'
+import { ConfigError, Unavailable } from './errors.ts'
 import { createGenesysClient, type GenesysClient } from './genesys/client.ts'
 import { attachmentRoutes } from './http/attachments.ts'
 import { createDenials } from './http/denials.ts'
@@ -25,6 +25,7 @@ import type { Inspection } from './intake/inspect/inspect.ts'
 import { type Caller, type IntakeParts, intake } from './intake/intake.ts'
 import { createQuotas } from './intake/quota.ts'
 import { openSpool } from './intake/spool/spool.ts'
+import { alertOf, createAlerter } from './outbox/alerts.ts'
 import { createCourier } from './outbox/courier.ts'
 import { loadTexts } from './outbox/texts.ts'
 import { wayNamed } from './outbox/ways.ts'
@@ -35,7 +36,7 @@ import { createDatabaseFile, sqliteRecords } from './records/sqlite/sqlite.ts'
 import { type SweepResult, sweep } from './retention/sweep.ts'
 import type { Scanner } from './scan/scanner.ts'
 import { createKeyFile, type KeyRing, keyRing, readKeyFile } from './seal/keys.ts'
-import { createPulling } from './servicePull.ts'
+import { createPulling, type Pulling } from './servicePull.ts'
 import { serviceTrail } from './serviceTrail.ts'
 import { fsStorage } from './storage/fs.ts'
 import type { Storage } from './storage/storage.ts'
@@ -120,6 +121,7 @@ async function compose(
   // This process is the only one that serves from this folder, so leases that are left are of one that died.
   await records.releaseLeases(clock.now())
   await records.releasePulls(clock.now())
+  await records.releaseAlerts(clock.now())
 
   const genesys = openGenesys(config, secrets, clock, events)
   const ways = genesys && config.confirm.ways.map((name) => wayNamed(name, { genesys, records, clock, events }))
@@ -128,6 +130,11 @@ async function compose(
     ways &&
     ways.length > 0 &&
     createCourier({ records, genesys, texts, ways, limits: config.policy, clock, events })
+  const { alertWebhookSecret } = secrets
+  const alerter =
+    config.alert && alertWebhookSecret !== null
+      ? createAlerter({ records, url: config.alert.webhook, secret: alertWebhookSecret, clock, events })
+      : null
   const scanners = overrides.scanners ?? (config.scan === 'off' ? null : [])
   const scan = scanners ? 'required' : 'off'
   const parts: IntakeParts = {
@@ -141,12 +148,14 @@ async function compose(
     storage,
     records,
     confirm: courier ? texts : null,
+    alertOf: (attachment) => alertOf(attachment, config.alert?.on ?? []),
     clock,
     events,
   }
   const take = async (arrival: Arrival, caller: Caller) => {
     const outcome = await intake(arrival, caller, parts)
     if (courier) courier.wake()
+    alerter?.wake()
     return outcome
   }
   const pulling =
@@ -202,7 +211,7 @@ async function compose(
     { name: 'scan', needed: true, freshMs: 5000, ask: () => askScanners(scanners) },
     { name: 'genesys', needed: false, freshMs: 30_000, ask: () => askGenesys(config, genesys) },
     { name: 'outbox', needed: false, freshMs: 1000, ask: () => askOutbox(records) },
-    ...(pulling ? [{ name: 'pull', needed: false, freshMs: 1000, ask: () => askPull(records) }] : []),
+    ...(pulling ? [{ name: 'pull', needed: false, freshMs: 1000, ask: () => askPull(records, pulling) }] : []),
   ]
   const ready = readiness(probes, clock)
   const denials = createDenials({ records, clock, events })
@@ -214,7 +223,7 @@ async function compose(
           ticketRoutes({ credentials, tickets }),
         ]
       : []),
-    ...(pulling ? [pullRoutes({ credentials, door: pulling.door })] : []),
+    ...(pulling ? [pullRoutes({ credentials, ...pulling })] : []),
     attachmentRoutes({
       readerIdleMs: overrides.readerIdleMs ?? readerIdleMs,
       credentials,
@@ -251,6 +260,10 @@ async function compose(
       if (courier) {
         courier.start()
         open.push(() => courier.stop())
+      }
+      if (alerter) {
+        alerter.start()
+        open.push(() => alerter.stop())
       }
       if (pulling) {
         pulling.start()
@@ -372,7 +385,9 @@ async function askGenesys(config: Config, genesys: GenesysClient | null): Promis
   return undefined
 }
 
-async function askPull(records: Records): Promise<string | undefined> {
+async function askPull(records: Records, pulling: Pulling): Promise<string | undefined> {
+  const { open, channels } = pulling.listening()
+  if (open < channels) throw new Unavailable(`${channels - open} of ${channels} notification channels are not open`)
   const { lookups, fetching, unfetched } = await records.pullState()
   const told = [
     [lookups.pending, 'look-ups pending'],

@@ -1,13 +1,16 @@
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
+import { type TakenEvents, takeEvents } from './doors/pull/eventBridge.ts'
 import { fetchOne } from './doors/pull/fetch.ts'
 import { lookUp } from './doors/pull/lookup.ts'
 import { createPullDoor, type PullDoor } from './doors/pull/pull.ts'
 import { createPuller } from './doors/pull/puller.ts'
+import { createQueueListener, type QueueListener } from './doors/pull/queues.ts'
 import { sentenceOf } from './doors/pull/sentence.ts'
 import type { GenesysClient } from './genesys/client.ts'
 import { createMedia } from './genesys/media/download.ts'
 import { mediaHosts } from './genesys/media/hosts.ts'
+import { createListener } from './genesys/notifications/listener.ts'
 import type { Intake } from './intake/intake.ts'
 import type { Texts } from './outbox/texts.ts'
 import type { Records } from './records/records.ts'
@@ -16,6 +19,9 @@ import type { Events } from './telemetry/events.ts'
 /** The part of the service that learns of files and fetches them. */
 export interface Pulling {
   door: PullDoor
+  takeEvents(body: unknown): Promise<TakenEvents>
+  /** Of how many channels to the queues how many are open. */
+  listening(): ReturnType<QueueListener['state']>
   start(): void
   /** Something may be due. */
   wake(): void
@@ -49,7 +55,15 @@ export function createPulling(parts: PullingParts): Pulling {
   const puller = createPuller({
     records,
     lookUp: (leased) => lookUp(leased, { genesys, records, scan, clock, events }),
-    fetchOne: (leased) => fetchOne(leased, { genesys, media, intake, clock, events }),
+    fetchOne: (leased) =>
+      fetchOne(leased, {
+        genesys,
+        media,
+        intake,
+        alerts: config.alert?.on.includes('unfetched') ?? false,
+        clock,
+        events,
+      }),
     judged: (attachment) => {
       if (attachment.state === 'refused') events.seenFileRefused(attachment)
     },
@@ -64,10 +78,30 @@ export function createPulling(parts: PullingParts): Pulling {
       sentenceOf(attachments, language ?? config.confirm.language, texts, config.policy),
     clock,
   })
+  const listener = createQueueListener({
+    queues: config.pull.queues,
+    createListener: (options) => createListener({ ...options, genesys, hosts, clock, events }),
+    records,
+    wake: () => puller.wake(),
+    clock,
+    events,
+  })
   return {
     door,
-    start: () => puller.start(),
+    listening: () => listener.state(),
+    async takeEvents(body) {
+      const taken = await takeEvents(body, { records, clock })
+      puller.wake()
+      return taken
+    },
+    start() {
+      puller.start()
+      listener.start()
+    },
     wake: () => puller.wake(),
-    stop: () => puller.stop(),
+    async stop() {
+      await listener.stop()
+      await puller.stop()
+    },
   }
 }

@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
 import { systemClock } from '../clock.ts'
 import { NotFound } from '../errors.ts'
+import { backfill } from './backfill.ts'
 import type { Io } from './io.ts'
 import { withRecords } from './opened.ts'
 
-/** clipgate pull retry */
+/** clipgate pull retry | backfill */
 export function pull(program: Command, io: Io): void {
   const group = program.command('pull').description('files that are fetched from the platform')
 
@@ -25,4 +26,6 @@ export function pull(program: Command, io: Io): void {
         io.out(`${count} due again.`)
       }),
     )
+
+  backfill(group, io)
 }

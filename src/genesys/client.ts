@@ -41,6 +41,10 @@ export interface GenesysClient {
   getMessages(conversationId: string, ids: string[]): Promise<MessageData[]>
   /** One message, with the conversation that it belongs to. */
   getMessage(messageId: string): Promise<MessageData>
+  /** A channel of the notification service. Whoever has its address hears what comes on it. */
+  createChannel(): Promise<{ id: string; connectUri: string }>
+  /** Makes these the topics of a channel, and keeps it for another 24 hours. Gives those that are refused, and why. */
+  subscribe(channelId: string, topics: string[]): Promise<{ topic: string; reason: string }[]>
   /** Adds to a participant's attributes and overwrites those named. */
   patchParticipantAttributes(
     conversationId: string,
@@ -236,6 +240,32 @@ export function createGenesysClient(options: GenesysClientOptions): GenesysClien
         repeatable: true,
       })
       return objectIn<MessageData>(body)
+    },
+    async createChannel() {
+      const body = await call({
+        route: 'POST /api/v2/notifications/channels',
+        path: '/api/v2/notifications/channels',
+        repeatable: true,
+      })
+      const { id, connectUri } = objectIn<Schemas['Channel']>(body)
+      if (!id || !connectUri || !URL.canParse(connectUri))
+        throw new GenesysUnavailable('Genesys answers with a channel that has no address')
+      return { id, connectUri }
+    },
+    async subscribe(channelId, topics) {
+      const body = await call({
+        route: 'PUT /api/v2/notifications/channels/{channelId}/subscriptions',
+        path: `/api/v2/notifications/channels/${segment(channelId)}/subscriptions?ignoreErrors=true`,
+        body: topics.map((id) => ({ id })),
+        repeatable: true,
+      })
+      const { entities = [] } = objectIn<Schemas['ChannelTopicEntityListing']>(body)
+      return entities
+        .filter(({ state }) => state === 'Rejected')
+        .map(({ id, rejectionReason, missingPermissions }) => ({
+          topic: id ?? '',
+          reason: [rejectionReason, ...(missingPermissions ?? [])].filter(Boolean).join(' '),
+        }))
     },
     async patchParticipantAttributes(conversationId, participantId, attributes) {
       await call({

@@ -112,6 +112,15 @@ export const pullAnswer = z.object({
   attachments: z.array(attachmentShape).describe('Newest first, at most 100.'),
 })
 
+const eventShape = z.looseObject({
+  id: z.string().optional().describe('By which an event that comes again is known.'),
+  detail: z.looseObject({ topicName: z.string().optional(), eventBody: z.looseObject({}).optional() }),
+})
+
+export const eventsRequest = z.union([eventShape, z.array(eventShape).max(1000)])
+
+export const eventsAnswer = z.object({ taken: z.number().int(), repeated: z.number().int() })
+
 export const listQuery = z.object({
   conversationId: z.string().optional(),
   state: z.enum(attachmentStates).optional(),

@@ -1,6 +1,7 @@
 import { type Attachment, newAttachmentId, seenOf, type Verdict } from '../attachment.ts'
 import type { Clock } from '../clock.ts'
 import { Gone, OutcomeUnknown, Refused, Unauthorized } from '../errors.ts'
+import type { NewAlert } from '../records/questions/alerts.ts'
 import type { Records } from '../records/records.ts'
 import { type Scanner, scanWithAll } from '../scan/scanner.ts'
 import type { KeyRing } from '../seal/keys.ts'
@@ -27,6 +28,8 @@ export interface IntakeParts {
   records: Records
   /** Null: nothing is confirmed. Else the language for arrivals that name none that we have. */
   confirm: { languageOf(asked: string | null): string } | null
+  /** What the operator's webhook is to be told of a file. */
+  alertOf(attachment: Attachment): NewAlert | null
   clock: Clock
   events: Events
 }
@@ -103,7 +106,7 @@ async function settle(
   { who, requestId }: Caller,
   file: Spooled,
   judgement: Judgement,
-  { records, storage, keys, scanners, confirm, quotas, clock, events }: IntakeParts,
+  { records, storage, keys, scanners, confirm, alertOf, quotas, clock, events }: IntakeParts,
 ): Promise<Outcome> {
   const now = clock.now()
   const { id } = file
@@ -140,6 +143,7 @@ async function settle(
       spend: arrival.spend,
       quotaUse: quotas.useOf(conversationId, refusal ? 0 : (file.size ?? 0)),
       fetch: arrival.fetch && { attachmentId: arrival.fetch.attachmentId, lease: arrival.fetch.lease },
+      alert: alertOf(attachment),
       audit: { at: now, who, what: 'take', object: id, outcome: refusal?.code ?? 'accepted', requestId, detail: null },
     })
     // What cannot be removed now is an orphan, which the sweep removes: the answer is known.

@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import { alertState, forgetAlerts, leaseAlerts, releaseAlerts, settleAlert } from './questions/alerts.ts'
 import {
   attachment,
   idsOfConversation,
@@ -74,6 +75,7 @@ export const reads = {
   conversationsSince,
   pullState,
   backfillState,
+  alertState,
 }
 
 /** Changes: each is one value, and one transaction. */
@@ -101,6 +103,10 @@ export const changes = {
   settleFetch,
   retryFetches,
   releasePulls,
+  leaseAlerts,
+  settleAlert,
+  releaseAlerts,
+  forgetAlerts,
   audit,
 }
 

@@ -21,6 +21,7 @@ export interface Schema {
   lookups: LookupRow
   fetches: FetchRow
   fetch_names: { attachment_id: string; filename: string; declared_type: string }
+  alerts: AlertRow
   seen_events: { id: string; at: number }
   /** Who writes a chain of audit rows. */
   audit_nodes: { node: string }
@@ -102,6 +103,19 @@ export interface FetchRow {
   lease: string | null
   reason: string | null
   learned_at: number
+  settled_at: number | null
+}
+
+export interface AlertRow {
+  id: string
+  attachment_id: string
+  kind: string
+  state: string
+  attempts: number
+  next_at: number
+  lease: string | null
+  reason: string | null
+  created_at: number
   settled_at: number | null
 }
 

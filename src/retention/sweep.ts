@@ -85,6 +85,7 @@ export async function sweep({ retentionDays, signal }: SweepOptions, parts: Eras
   orphans += await removeUnclaimed(old)
 
   await records.forgetSpent(now)
+  await records.forgetAlerts({ before: new Date(now.getTime() - deliveryKeptDays * dayMs) })
   await records.forgetLookups({ before: new Date(now.getTime() - lookupKeptDays * dayMs) })
   // A day more than ours: nodes may differ in what day it is.
   await records.forgetUsage(new Date(now.getTime() - 2 * dayMs).toISOString().slice(0, 10))

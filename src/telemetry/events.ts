@@ -118,6 +118,29 @@ export function createEvents(log: Log, metrics: Metrics) {
       metrics.seenFilesRefused.inc({ code: code ?? '' })
       log.error({ attachmentId: id, conversationId, code }, 'a file that an agent may have seen was refused')
     },
+    alerted: (alertId: string, kind: string, attempts: number) => {
+      metrics.alerts.inc({ kind, outcome: 'delivered' })
+      log.info({ alertId, kind, attempts }, 'alert delivered')
+    },
+    alertDelayed(alertId: string, reason: string, nextAt: Date) {
+      metrics.alerts.inc({ kind: '', outcome: 'retry' })
+      log.warn({ alertId, reason, nextAt }, 'alert delayed')
+    },
+    alertParked(alertId: string, reason: string) {
+      metrics.alerts.inc({ kind: '', outcome: 'parked' })
+      log.error({ alertId, reason }, 'alert parked')
+    },
+    alerterFailed: (error: unknown) => log.error(causes(error), 'alerter failed'),
+    alertsCounted(pending: number, parked: number) {
+      metrics.alertsWaiting.set({ state: 'pending' }, pending)
+      metrics.alertsWaiting.set({ state: 'parked' }, parked)
+    },
+    listening: (topics: number) => log.info({ topics }, 'listening to notifications'),
+    notListening(reason: string) {
+      metrics.notificationGaps.inc()
+      log.warn({ reason }, 'not listening to notifications')
+    },
+    topicRejected: (topic: string, reason: string) => log.error({ topic, reason }, 'topic rejected'),
     pullFailed: (error: unknown) => log.error(causes(error), 'pull failed'),
     pullCounted({ lookups, fetching, unfetched }: { lookups: number; fetching: number; unfetched: number }) {
       metrics.pullPending.set({ what: 'lookups' }, lookups)

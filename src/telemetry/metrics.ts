@@ -82,6 +82,23 @@ export function createMetrics(uploadsRunning: () => number = () => 0) {
       labelNames: ['code'],
       registers,
     }),
+    alerts: new Counter({
+      name: 'clipgate_alerts_total',
+      help: 'Attempts to tell the alert webhook of a file, by kind and how they ended.',
+      labelNames: ['kind', 'outcome'],
+      registers,
+    }),
+    alertsWaiting: new Gauge({
+      name: 'clipgate_alerts_waiting',
+      help: 'Alerts that are owed to the webhook (pending), and given up until retried (parked).',
+      labelNames: ['state'],
+      registers,
+    }),
+    notificationGaps: new Counter({
+      name: 'clipgate_notification_gaps_total',
+      help: 'How often a channel of the notification service was lost, or could not be opened.',
+      registers,
+    }),
     genesysRequests: new Counter({
       name: 'clipgate_genesys_requests_total',
       help: 'Requests to Genesys Cloud, by route and status (0: no answer).',

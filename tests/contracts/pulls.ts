@@ -288,7 +288,7 @@ export function pullContract(name: string, open: () => Promise<OpenedRecords>): 
       const [one, two] = await leaseFetches()
       const retry = { kind: 'retry' as const, nextAt: later(30), reason: 'busy' }
       expect(await records.settleFetch({ fetch: one!, outcome: retry, at: later(1) })).toBe(true)
-      const gone = { kind: 'unfetched' as const, reason: 'gone' }
+      const gone = { kind: 'unfetched' as const, reason: 'gone', alert: null }
       expect(await records.settleFetch({ fetch: two!, outcome: gone, at: later(1) })).toBe(true)
       expect(await records.settleFetch({ fetch: two!, outcome: retry, at: later(1) })).toBe(false)
       expect(await leaseFetches(later(29))).toEqual([])
@@ -329,7 +329,11 @@ export function pullContract(name: string, open: () => Promise<OpenedRecords>): 
           { key: null, fetch: { attachmentId: leased[1]!.attachmentId, lease: 'f1' } },
         ),
       )
-      await records.settleFetch({ fetch: leased[2]!, outcome: { kind: 'unfetched', reason: 'gone' }, at: later(1) })
+      await records.settleFetch({
+        fetch: leased[2]!,
+        outcome: { kind: 'unfetched', reason: 'gone', alert: null },
+        at: later(1),
+      })
       expect((await records.backfillState('run')).attachments).toEqual({
         fetching: 1,
         unfetched: 1,
@@ -349,7 +353,11 @@ export function pullContract(name: string, open: () => Promise<OpenedRecords>): 
         await learn([file('m1', 'a1', 'Geheim.pdf')])
         const [leased] = await leaseFetches()
         if (state === 'unfetched')
-          await records.settleFetch({ fetch: leased!, outcome: { kind: 'unfetched', reason: 'gone' }, at: later(1) })
+          await records.settleFetch({
+            fetch: leased!,
+            outcome: { kind: 'unfetched', reason: 'gone', alert: null },
+            at: later(1),
+          })
         const id = leased!.attachmentId
         expect(await records.idsOfConversation('c1')).toEqual([id])
         expect(await records.receivedBefore({ before: later(1), limit: 10 })).toEqual([id])

@@ -58,6 +58,7 @@ export async function start(options: Options = {}) {
     storage,
     records,
     confirm: null,
+    alertOf: () => null,
     clock,
     events,
   }

@@ -7,6 +7,7 @@ import { GenesysRefused } from '../../genesys/errors.ts'
 import type { Media } from '../../genesys/media/download.ts'
 import { MediaForbidden, MediaGone } from '../../genesys/media/errors.ts'
 import type { Intake } from '../../intake/intake.ts'
+import { newAlert } from '../../outbox/alerts.ts'
 import { nextAttemptAt } from '../../outbox/timetable.ts'
 import type { Fetched, LeasedFetch } from '../../records/questions/fetches.ts'
 import type { Events } from '../../telemetry/events.ts'
@@ -19,6 +20,8 @@ export interface FetchParts {
   intake: Intake
   clock: Clock
   events: Pick<Events, 'pullFailed'>
+  /** Whether the operator's webhook is told of what cannot be fetched. */
+  alerts: boolean
   random?: () => number
 }
 
@@ -36,6 +39,11 @@ export async function fetchOne(leased: LeasedFetch, parts: FetchParts): Promise<
     if (!found) throw new MediaForbidden('the message has this file no more')
     return found
   }
+  const unfetched = (reason: string): FetchOutcome => ({
+    kind: 'unfetched',
+    reason,
+    alert: parts.alerts ? newAlert('unfetched') : null,
+  })
   try {
     const { media: first } = await source()
     const { attachment, repeated } = await intake(
@@ -59,14 +67,14 @@ export async function fetchOne(leased: LeasedFetch, parts: FetchParts): Promise<
   } catch (error) {
     if (error instanceof Gone) return { kind: 'not_held' }
     const final = finalReason(error, message, clock.now())
-    if (final !== null) return { kind: 'unfetched', reason: final }
+    if (final !== null) return unfetched(final)
     const { reason, retryAfterSeconds } = failureOf(error, parts.events)
     const nextAt = nextAttemptAt(leased.attempts + 1, clock.now(), {
       retryAfterSeconds,
       random: parts.random ?? Math.random,
     })
     if (nextAt) return { kind: 'retry', nextAt, reason }
-    return { kind: 'unfetched', reason: `given up after ${leased.attempts + 1} attempts: ${reason}` }
+    return unfetched(`given up after ${leased.attempts + 1} attempts: ${reason}`)
   }
 }
 

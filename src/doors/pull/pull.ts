@@ -47,7 +47,8 @@ export function createPullDoor({ records, puller, sentenceOf, clock }: PullParts
     const attachments = await records.pulledOf({ conversationId, messageId, limit: mostTold })
     const count = (state: Attachment['state']) => attachments.filter((one) => one.state === state).length
     return {
-      status: lookup?.state === 'pending' || count('fetching') > 0 ? 'pending' : 'done',
+      // What was given up is asked for again by the next who asks.
+      status: lookup?.state !== 'done' || count('fetching') > 0 ? 'pending' : 'done',
       count: attachments.length,
       accepted: count('accepted'),
       refused: count('refused'),

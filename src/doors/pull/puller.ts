@@ -63,6 +63,7 @@ export function createPuller(options: PullerOptions): Puller {
   let loop: Promise<void> | null = null
   let backfillAt = Number.NEGATIVE_INFINITY
 
+  const betweenBackfillsMs = 60_000 / options.backfillsPerMinute
   const now = () => clock.now().getTime()
   const wake = () => rest.abort()
 
@@ -82,7 +83,7 @@ export function createPuller(options: PullerOptions): Puller {
   async function round(): Promise<number> {
     for (const leased of await leaseLookups(mostLookups - running.lookups.size, false))
       begin(running.lookups, () => settleLookup(leased))
-    if (now() - backfillAt >= 60_000 / options.backfillsPerMinute || now() < backfillAt)
+    if (now() - backfillAt >= betweenBackfillsMs || now() < backfillAt)
       for (const leased of await leaseLookups(1 - running.backfills.size, true)) {
         backfillAt = now()
         begin(running.backfills, () => settleLookup(leased))
@@ -94,7 +95,8 @@ export function createPuller(options: PullerOptions): Puller {
     const state = await records.pullState()
     events.pullCounted({ lookups: state.lookups.pending, fetching: state.fetching, unfetched: state.unfetched })
     const untilDue = (state.nextDueAt?.getTime() ?? Number.POSITIVE_INFINITY) - now()
-    return untilDue > 0 ? Math.min(untilDue, longestRestMs) : longestRestMs
+    const untilBackfill = backfillAt + betweenBackfillsMs - now()
+    return Math.min(...[untilDue, untilBackfill].filter((ms) => ms > 0), longestRestMs)
   }
 
   function begin(among: Set<Promise<void>>, work: () => Promise<void>): void {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import type { Attachment, AttachmentId } from '../../attachment.ts'
 import type { Schema } from '../schema.ts'
+import { dropAlerts } from './alerts.ts'
 import { attachment } from './attachments.ts'
 import { type AuditEntry, audit } from './audit.ts'
 import { messageScope } from './settle.ts'
@@ -62,6 +63,7 @@ export async function erase(
       .where('attachment_id', '=', id)
       .where('state', 'in', ['pending', 'parked'])
       .execute()
+    await dropAlerts(db, { attachmentId: id, at })
     await audit(db, entry)
   }
   const row = await db

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import { type AttachmentId, newAttachmentId } from '../../attachment.ts'
 import type { Schema } from '../schema.ts'
+import { type NewAlert, oweAlert } from './alerts.ts'
 import { type AuditEntry, audit } from './audit.ts'
 import { forgetWords, keepWords } from './words.ts'
 
@@ -133,7 +134,7 @@ export async function leaseFetches(
 export type Fetched =
   | { kind: 'became'; attachmentId: AttachmentId }
   | { kind: 'retry'; nextAt: Date; reason: string }
-  | { kind: 'unfetched'; reason: string }
+  | { kind: 'unfetched'; reason: string; alert: NewAlert | null }
 
 export interface HeldFetch {
   attachmentId: AttachmentId
@@ -157,6 +158,8 @@ export async function settleFetch(
     .where('state', '=', 'fetching')
     .where('lease', '=', fetch.lease)
     .executeTakeFirst()
+  if (numUpdatedRows > 0n && outcome.kind === 'unfetched' && outcome.alert)
+    await oweAlert(db, { alert: outcome.alert, attachmentId: fetch.attachmentId, at })
   return numUpdatedRows > 0n
 }
 

@@ -34,21 +34,27 @@ export async function askLookups(
       })
       .onConflict((conflict) =>
         backfill === null
-          ? conflict.columns(['conversation_id', 'message_id']).doUpdateSet(({ eb, ref, fn }) => ({
-              asks: eb(ref('lookups.asks'), '+', 1),
-              language: fn.coalesce('excluded.language', 'lookups.language'),
-              backfill: null,
-              asked_at: asked.asked_at,
-              // One that is leased comes again when it is settled; one that waits by the timetable goes on waiting there.
-              attempts: eb.case().when('lookups.state', '=', 'pending').then(ref('lookups.attempts')).else(0).end(),
-              next_at: eb
-                .case()
-                .when('lookups.state', '=', 'pending')
-                .then(ref('lookups.next_at'))
-                .else(asked.next_at)
-                .end(),
-              state: 'pending',
-            }))
+          ? conflict
+              .columns(['conversation_id', 'message_id'])
+              .doUpdateSet(({ eb, ref, fn }) => ({
+                asks: eb(ref('lookups.asks'), '+', 1),
+                language: fn.coalesce('excluded.language', 'lookups.language'),
+                backfill: null,
+                asked_at: asked.asked_at,
+                // One that is leased comes again when it is settled; one that waits by the timetable goes on waiting there.
+                attempts: eb.case().when('lookups.state', '=', 'pending').then(ref('lookups.attempts')).else(0).end(),
+                next_at: eb
+                  .case()
+                  .when('lookups.state', '=', 'pending')
+                  .then(ref('lookups.next_at'))
+                  .else(asked.next_at)
+                  .end(),
+                state: 'pending',
+              }))
+              // A message does not change: what was found with it once is all that came with it.
+              .where(({ eb, or }) =>
+                or([eb('lookups.message_id', '=', ''), eb('lookups.state', 'in', ['missing', 'parked'])]),
+              )
           : conflict
               .columns(['conversation_id', 'message_id'])
               .doUpdateSet(({ eb, ref }) => ({

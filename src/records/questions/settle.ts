@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Attachment } from '../../attachment.ts'
 import type { WrappedKey } from '../../seal/keys.ts'
 import type { Schema } from '../schema.ts'
+import { type NewAlert, oweAlert } from './alerts.ts'
 import { type AuditEntry, audit } from './audit.ts'
 import { endFetch, type HeldFetch } from './fetches.ts'
 import { type QuotaUse, useQuota } from './quota.ts'
@@ -33,6 +34,8 @@ export interface Settlement {
   quotaUse: QuotaUse | null
   /** The fetch that it ends. Null: it came by itself. */
   fetch: HeldFetch | null
+  /** What the operator's webhook is told of it. */
+  alert: NewAlert | null
   audit: AuditEntry
 }
 
@@ -126,6 +129,7 @@ export async function settle(db: Kysely<Schema>, settlement: Settlement): Promis
         settled_at: null,
       })
       .execute()
+  if (settlement.alert) await oweAlert(db, { alert: settlement.alert, attachmentId: attachment.id, at })
   await audit(db, settlement.audit)
   return { kind: 'settled' }
 }

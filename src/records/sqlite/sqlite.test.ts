@@ -74,7 +74,7 @@ describe('an erased attachment', () => {
     // Every other one is fetched; the rest is given up, with a reason that makes its row longer.
     for (const [i, fetch] of fetches.entries()) {
       const { attachmentId, lease, filename } = fetch
-      const outcome = { kind: 'unfetched' as const, reason: 'a reason '.repeat(40) }
+      const outcome = { kind: 'unfetched' as const, reason: 'a reason '.repeat(40), alert: null }
       if (i % 2) await records.settleFetch({ fetch, outcome, at: now })
       else await records.settle(settlement({ filename }, { fetch: { attachmentId, lease }, delivery: null }))
     }
