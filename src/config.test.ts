@@ -379,6 +379,26 @@ describe('to serve', () => {
     expect(() => servable({})).toThrow(/No door is configured.*\n.*CLIPGATE_SCAN/s)
   })
 
+  it('what is missing is told beside what is malformed, but not of a setting that is malformed itself', () => {
+    const problemsToServe = (env: Env) => {
+      try {
+        readConfig(prefixed(env), { toServe: true })
+      } catch (error) {
+        return (error as ConfigError).problems.map((problem) => problem.slice(0, 26))
+      }
+      return []
+    }
+    expect(problemsToServe({ PORT: 'x' })).toEqual([
+      'CLIPGATE_PORT must be a wh',
+      'No door is configured. Set',
+      'No scan engine is configur',
+    ])
+    expect(problemsToServe({ API_KEYS: 'x', SCAN: 'maybe' })).toEqual([
+      expect.stringContaining('CLIPGATE_API_KEYS'),
+      expect.stringContaining('CLIPGATE_SCAN'),
+    ])
+  })
+
   it('without an engine is refused with both ways out', () => {
     expect(() => servable({ API_KEYS: `a:push:${secret}` })).toThrow(
       /Two ways out: configure an engine .*CLIPGATE_CLAMD.*CLIPGATE_SCAN=off/s,

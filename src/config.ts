@@ -231,10 +231,13 @@ export interface Secrets {
 }
 
 /**
- * The only reader of the environment. Throws `ConfigError` with every problem at once.
- * `X_FILE` gives a secret `X` from a file, without the line break at its end.
+ * The only reader of the environment. Throws `ConfigError` with every problem at once; `toServe`: with those too that only
+ * `serve` has. `X_FILE` gives a secret `X` from a file, without the line break at its end.
  */
-export function readConfig(env: Record<string, string | undefined>): { config: Config; secrets: Secrets } {
+export function readConfig(
+  env: Record<string, string | undefined>,
+  { toServe = false } = {},
+): { config: Config; secrets: Secrets } {
   const problems = unknownNames(env)
   const values: Record<string, unknown> = {}
   for (const [name, schema] of Object.entries(settings)) {
@@ -246,41 +249,63 @@ export function readConfig(env: Record<string, string | undefined>): { config: C
         problems.push(`${prefix}${name} must be ${message}.`.replace('must be key', 'key'))
   }
   problems.push(...contradictions(values as Partial<Values>, env))
+  if (toServe) problems.push(...missingToServe(values as Partial<Values>))
   const read = values as Values
   if (problems.length > 0) throw new ConfigError(problems)
   return { config: toConfig(read), secrets: toSecrets(read) }
 }
 
-/**
- * What `serve` needs beyond well-formed settings. Throws `ConfigError`.
- */
-export function requireServable(config: Config, secrets: Secrets): void {
+/** What `serve` needs beyond well-formed settings. Throws `ConfigError`. */
+export function requireServable(config: Config, { apiKeys, pushSigningSecrets }: Secrets): void {
+  const { auth } = config.push
+  const problems = missingToServe({
+    PUSH_AUTH: auth === 'none' ? auth : undefined,
+    API_KEYS: apiKeys,
+    PUSH_SIGNING_SECRETS: pushSigningSecrets,
+    PULL_QUEUES: config.pull.queues,
+    GENESYS_CLIENT_ID: config.genesys?.clientId,
+    SCAN: config.scan,
+  })
+  if (problems.length > 0) throw new ConfigError(problems)
+}
+
+/** One that is malformed is left out: it has been told, and may be what is missing. */
+function missingToServe(values: Partial<Values>): string[] {
   const problems: string[] = []
-  if (!isPushOpen(config, secrets) && !isPullOpen(config, secrets))
+  const { API_KEYS: apiKeys, PUSH_SIGNING_SECRETS: signingSecrets, PULL_QUEUES: queues, SCAN: scan } = values
+  const pushes = apiKeys && signingSecrets && (values.PUSH_AUTH === 'none' || mayPush(apiKeys, signingSecrets))
+  const pulls = apiKeys && queues && values.GENESYS_CLIENT_ID !== undefined && mayPull(apiKeys, queues)
+  if (apiKeys && signingSecrets && queues && !pushes && !pulls)
     problems.push(
       `No door is configured. Set ${prefix}API_KEYS to a key with the scope push, ${prefix}PUSH_SIGNING_SECRETS, or ` +
         `${prefix}PUSH_AUTH=none on a loopback host; or, to pull, credentials of Genesys Cloud with ${prefix}PULL_QUEUES ` +
         `or a key with the scope pull.`,
     )
-  if (config.scan === 'required')
+  if (scan === 'required')
     problems.push(
       `No scan engine is configured, and ${prefix}SCAN is required. Two ways out: configure an engine (${prefix}CLAMD, ` +
         `${prefix}ICAP_URL, ${prefix}SCAN_COMMAND or ${prefix}SCAN_HTTP_URL; this version has none of them yet), or take ` +
         `files unscanned with ${prefix}SCAN=off, which is shown on each record and in /health/ready.`,
     )
-  if (problems.length > 0) throw new ConfigError(problems)
+  return problems
 }
 
 /** Whether anybody could push: without, the push door is not there. */
 export function isPushOpen(config: Config, { apiKeys, pushSigningSecrets }: Secrets): boolean {
-  const hasKey = apiKeys.some((key) => key.scopes.includes('push'))
-  return config.push.auth === 'none' || hasKey || pushSigningSecrets.length > 0
+  return config.push.auth === 'none' || mayPush(apiKeys, pushSigningSecrets)
+}
+
+function mayPush(apiKeys: ApiKey[], signingSecrets: string[]): boolean {
+  return signingSecrets.length > 0 || apiKeys.some((key) => key.scopes.includes('push'))
 }
 
 /** Whether files are pulled: somebody may ask for it, or queues are listened to, and the platform can be asked. */
 export function isPullOpen(config: Config, { apiKeys, genesysClientSecret }: Secrets): boolean {
-  const asked = config.pull.queues.length > 0 || apiKeys.some((key) => key.scopes.includes('pull'))
-  return asked && config.genesys !== null && genesysClientSecret !== null
+  return mayPull(apiKeys, config.pull.queues) && config.genesys !== null && genesysClientSecret !== null
+}
+
+function mayPull(apiKeys: ApiKey[], queues: string[]): boolean {
+  return queues.length > 0 || apiKeys.some((key) => key.scopes.includes('pull'))
 }
 
 export function isLoopback(host: string): boolean {

@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns/promises'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -18,6 +19,7 @@ import { operationRoutes } from './http/operations.ts'
 import { pullRoutes } from './http/pull.ts'
 import { pushRoutes } from './http/push.ts'
 import { createServer } from './http/server.ts'
+import type { ReaderLimits } from './http/slowReader.ts'
 import { ticketRoutes } from './http/tickets.ts'
 import { createAdmission } from './intake/admission.ts'
 import type { Arrival } from './intake/arrival.ts'
@@ -50,8 +52,7 @@ export interface Overrides {
   storage?: Storage
   clock?: Clock
   log?: Log
-  times?: BodyTimes
-  readerIdleMs?: number
+  times?: Partial<Times>
   inspections?: Inspection[]
   scanners?: Scanner[]
 }
@@ -67,8 +68,19 @@ export interface Service {
 
 const sweepEveryMs = 60 * 60 * 1000
 const drainMs = 25_000
-const readerIdleMs = 60_000
-const uploadTimes: BodyTimes = { idleMs: 30_000, totalMs: 10 * 60_000 }
+
+/** How long others may take. */
+interface Times {
+  /** From a connection's first byte to the end of a request's headers. */
+  headersMs: number
+  uploads: BodyTimes
+  readers: ReaderLimits
+}
+const times: Times = {
+  headersMs: 15_000,
+  uploads: { idleMs: 30_000, leastBytesPerSecond: 500, totalMs: 10 * 60_000 },
+  readers: { windowMs: 60_000, leastBytesPerSecond: 2000 },
+}
 
 /**
  * The one place where parts meet. Throws `ConfigError` when it must not start, and then leaves nothing open.
@@ -193,7 +205,7 @@ async function compose(
     records,
     clock,
   })
-  const times = overrides.times ?? uploadTimes
+  const { headersMs, uploads, readers } = { ...times, ...overrides.times }
   // Anybody may ask, so an answer serves for a while: asking must not wear out the disk or our share of the platform.
   const probes: Probe[] = [
     { name: 'records', needed: true, freshMs: 1000, ask: async () => void (await records.check()) },
@@ -216,23 +228,16 @@ async function compose(
   const ready = readiness(probes, clock)
   const denials = createDenials({ records, clock, events })
   const { publicUrl, trustedProxies } = config.http
-  const app = await createServer({ version: manifest.version, publicUrl, trustedProxies, events, denials }, [
+  const { version } = manifest
+  const app = await createServer({ version, publicUrl, trustedProxies, headersMs, events, denials }, [
     ...(isPushOpen(config, secrets)
       ? [
-          pushRoutes({ senders, intake: take, times, corsOrigins: config.push.corsOrigins }),
+          pushRoutes({ senders, intake: take, times: uploads, corsOrigins: config.push.corsOrigins }),
           ticketRoutes({ credentials, tickets }),
         ]
       : []),
     ...(pulling ? [pullRoutes({ credentials, ...pulling })] : []),
-    attachmentRoutes({
-      readerIdleMs: overrides.readerIdleMs ?? readerIdleMs,
-      credentials,
-      records,
-      keys,
-      storage,
-      clock,
-      events,
-    }),
+    attachmentRoutes({ readers, credentials, records, keys, storage, clock, events }),
     operationRoutes({ credentials, ready, metrics, policy: config.policy, scan, docs: config.http.docs }),
   ])
   let url = ''
@@ -277,7 +282,9 @@ async function compose(
         clearInterval(idle)
         clearTimeout(cut)
       })
-      url = await app.listen({ host: config.http.host, port: config.http.port })
+      // A name that means several addresses would give each a server of its own, and only the first is set up as ours.
+      const { address } = await lookup(config.http.host)
+      url = await app.listen({ host: address, port: config.http.port })
       events.serving(url)
     },
     stop() {

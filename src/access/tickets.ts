@@ -16,18 +16,34 @@ export interface TicketTerms {
 
 export interface Tickets {
   /** The ticket itself is not kept: only a digest of it under a key of ours. */
-  issue(terms: TicketTerms, issuedBy: string): Promise<{ ticket: string; expiresAt: Date }>
+  issue(terms: TicketTerms, issuer: { who: string; requestId: string }): Promise<{ ticket: string; expiresAt: Date }>
   /** Throws `Unauthorized` when it is unknown, spent or expired. It is spent when a record commits, not here. */
   find(ticket: string): Promise<FoundTicket>
 }
 
 export function createTickets({ records, keys, clock }: { records: Records; keys: KeyRing; clock: Clock }): Tickets {
   return {
-    async issue({ expiresInSeconds, ...terms }, issuedBy) {
+    async issue({ expiresInSeconds, ...terms }, { who, requestId }) {
       const ticket = `tkt_${randomBytes(24).toString('base64url')}`
       const now = clock.now()
       const expiresAt = new Date(now.getTime() + expiresInSeconds * 1000)
-      await records.keepTicket({ digest: keys.digests(ticket)[0]!, ...terms, issuedBy, issuedAt: now, expiresAt })
+      const { conversationId, maxFiles } = terms
+      await records.keepTicket({
+        digest: keys.digests(ticket)[0]!,
+        ...terms,
+        issuedBy: who,
+        issuedAt: now,
+        expiresAt,
+        audit: {
+          at: now,
+          who,
+          what: 'ticket_issue',
+          object: null,
+          outcome: `${maxFiles} files until ${expiresAt.toISOString()}`,
+          requestId,
+          detail: JSON.stringify({ conversationId }),
+        },
+      })
       return { ticket, expiresAt }
     },
     async find(ticket) {

@@ -2,7 +2,7 @@ import { access, constants, stat, statfs } from 'node:fs/promises'
 import { sep } from 'node:path'
 import type { Command } from 'commander'
 import { systemClock } from '../clock.ts'
-import { type Config, readConfig, requireServable, type Secrets } from '../config.ts'
+import { type Config, readConfig, type Secrets } from '../config.ts'
 import { ConfigError } from '../errors.ts'
 import { keyRing, readKeyFile } from '../seal/keys.ts'
 import { dataPaths, openGenesys, openRecords } from '../service.ts'
@@ -34,25 +34,31 @@ export function doctor(program: Command, io: Io): void {
 async function examine(io: Io): Promise<Finding[]> {
   const findings: Finding[] = []
   const find = (what: string, state: Finding['state'], says: string) => void findings.push({ what, state, says })
+  const problems = problemsToServe(io.env)
+  for (const problem of problems) find('configuration', 'failed', problem)
   let config: Config
   let secrets: Secrets
   try {
     ;({ config, secrets } = readConfig(io.env))
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    for (const problem of error.problems) find('configuration', 'failed', problem)
-    return findings
+    if (error instanceof ConfigError) return findings
+    throw error
   }
-  try {
-    requireServable(config, secrets)
-    find('configuration', 'ok', `listens on ${config.http.host}:${config.http.port}`)
-  } catch (error) {
-    for (const problem of (error as ConfigError).problems) find('configuration', 'failed', problem)
-  }
+  if (problems.length === 0) find('configuration', 'ok', `listens on ${config.http.host}:${config.http.port}`)
   if (config.scan === 'off') find('scan', 'warning', 'off: files are taken unscanned, and their records say so')
   await examineData(config, find)
   await examineGenesys(config, secrets, find)
   return findings
+}
+
+function problemsToServe(env: Io['env']): string[] {
+  try {
+    readConfig(env, { toServe: true })
+    return []
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
 }
 
 type Find = (what: string, state: Finding['state'], says: string) => void

@@ -9,7 +9,7 @@ export function serve(program: Command, io: Io): void {
     .command('serve')
     .description('run the service until it is asked to stop')
     .action(async () => {
-      const { config, secrets } = readConfig(io.env)
+      const { config, secrets } = readConfig(io.env, { toServe: true })
       const service = await createService(config, secrets)
       io.onStop(() => {
         service.stop().then(

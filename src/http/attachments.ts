@@ -14,13 +14,13 @@ import { letIn } from './letIn.ts'
 import { rangeOf } from './range.ts'
 import type { Routes } from './server.ts'
 import { attachmentShape, listAnswer, listQuery, problemShape, receiptShape } from './shapes.ts'
+import { type ReaderLimits, watchReader } from './slowReader.ts'
 
 export interface AttachmentRouteParts extends DownloadParts, EraseParts {
   credentials: Credentials
   clock: Clock
   events: Events
-  /** Longest time in which a reader of content takes nothing at all. */
-  readerIdleMs: number
+  readers: ReaderLimits
 }
 
 /** What a file is served with: no browser may render, guess, embed or keep it. */
@@ -156,9 +156,9 @@ export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
         reply.header('content-disposition', contentDisposition(safeName(filename), { type: 'attachment' }))
         reply.header('content-length', range ? range.end - range.start + 1 : size)
         if (range) reply.code(206).header('content-range', `bytes ${range.start}-${range.end}/${size}`)
-        // Who stops reading holds a file open: it is cut off, and may ask for the rest by Range.
-        reply.raw.setTimeout(parts.readerIdleMs, () => {
-          events.readerStalled(id, request.id)
+        // Who hardly reads holds a file open: it is cut off, and may ask for the rest by Range.
+        watchReader(reply.raw, parts.readers, () => {
+          events.readerTooSlow(id, request.id)
           reply.raw.destroy()
         })
         const stream = Readable.from(withFirst(first, pieces, tell), { objectMode: false })

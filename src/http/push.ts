@@ -56,6 +56,8 @@ export function pushRoutes({ senders, intake, times, corsOrigins }: PushRoutePar
         identified.set(request, sender)
       },
       handler: async (request, reply) => {
+        const gone = new AbortController()
+        reply.raw.once('close', () => gone.abort())
         const { conversation_id: conversationId, message_id: messageId, language } = request.query
         const { attachment, repeated } = await push(
           {
@@ -65,6 +67,7 @@ export function pushRoutes({ senders, intake, times, corsOrigins }: PushRoutePar
             idempotencyKey: request.headers['idempotency-key'],
             contentType: request.headers['content-type'],
             requestId: request.id,
+            gone: gone.signal,
           },
           identified.get(request)!,
           () => {

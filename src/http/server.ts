@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type IncomingMessage, METHODS, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import fastifySwagger from '@fastify/swagger'
-import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type HTTPMethods } from 'fastify'
 import {
   hasZodFastifySchemaValidationErrors,
   jsonSchemaTransform,
@@ -15,7 +15,7 @@ import { BadRequest, SenderGone } from '../errors.ts'
 import type { Events } from '../telemetry/events.ts'
 import { answerProblem } from './answer.ts'
 import type { Denials } from './denials.ts'
-import { problemOf } from './problem.ts'
+import { type Problem, problemOf } from './problem.ts'
 
 export type Routes = (app: ReturnType<typeof typed>) => void | Promise<void>
 
@@ -33,6 +33,8 @@ declare module 'fastify' {
 }
 
 const waiting = new WeakSet<IncomingMessage>()
+/** Expect something that is not `100-continue`. */
+const doubtful = new WeakSet<IncomingMessage>()
 /** What is being answered on a connection. */
 const running = new WeakMap<Socket, { request: IncomingMessage; response: ServerResponse }>()
 
@@ -52,10 +54,17 @@ function typed(app: FastifyInstance) {
 
 /** The HTTP face: request ids, one form of errors, unknown paths and methods, the description of all routes. */
 export async function createServer(
-  options: { version: string; publicUrl: string; trustedProxies: string[]; events: Events; denials: Denials },
+  options: {
+    version: string
+    publicUrl: string
+    trustedProxies: string[]
+    headersMs: number
+    events: Events
+    denials: Denials
+  },
   routes: Routes[],
 ) {
-  const { events, denials } = options
+  const { headersMs, events, denials } = options
   const app = typed(
     Fastify({
       logger: false,
@@ -65,7 +74,13 @@ export async function createServer(
       // Bodies have limits of their own; this ends what stalls before its route is known.
       requestTimeout: 15 * 60 * 1000,
       keepAliveTimeout: 65_000,
-      http: { headersTimeout: 15_000, connectionsCheckingInterval: 5_000, maxHeaderSize: 16 * 1024 },
+      http: {
+        headersTimeout: headersMs,
+        connectionsCheckingInterval: headersMs / 3,
+        maxHeaderSize: 16 * 1024,
+        // It is required below, where its absence can be answered like any other fault.
+        requireHostHeader: false,
+      },
       forceCloseConnections: 'idle',
       exposeHeadRoutes: false,
       // An id that is too long names nothing, like any other that is malformed.
@@ -77,6 +92,9 @@ export async function createServer(
       clientErrorHandler: refuseBrokenRequest,
     }),
   )
+  // So that every method that can be read is refused by one rule. CONNECT never comes this far.
+  for (const method of METHODS)
+    if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method, { hasBody: true })
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
   app.decorateRequest('who', null)
@@ -84,6 +102,11 @@ export async function createServer(
   // Whoever waits to be told to go on is told so where the body is read, after its credentials were judged.
   app.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     waiting.add(request)
+    app.routing(request, response)
+  })
+  // Node would answer without a word.
+  app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    doubtful.add(request)
     app.routing(request, response)
   })
   // A sender may say that it is done and still wait for its answer.
@@ -97,6 +120,8 @@ export async function createServer(
     running.set(request.raw.socket, { request: request.raw, response: reply.raw })
     reply.header('x-request-id', request.id)
     reply.header('x-content-type-options', 'nosniff')
+    const fault = faultOf(request.raw)
+    if (fault) return answerProblem(request, reply, fault)
     const { media = 'application/json' } = request.routeOptions.config
     if (media !== '*/*' && !request.is404) {
       const accepted = new Negotiator({ headers: { accept: withoutParameters(request.headers.accept) } }).mediaType([
@@ -189,6 +214,25 @@ export async function createServer(
   return app
 }
 
+/** What is wrong with a request that is well-formed, whatever it asks for (RFC 9110, 10.1.1; RFC 9112, 3.2). */
+function faultOf(request: IncomingMessage): Problem | null {
+  if (doubtful.has(request))
+    return {
+      status: 417,
+      code: 'expectation_failed',
+      title: 'Expectation failed.',
+      detail: 'Only Expect: 100-continue is known here.',
+    }
+  const hosts = request.rawHeaders.filter((name, i) => i % 2 === 0 && /^host$/i.test(name)).length
+  if (hosts === 1 || (hosts === 0 && request.httpVersion === '1.0')) return null
+  return {
+    status: 400,
+    code: 'bad_request',
+    title: 'The request cannot be read.',
+    detail: 'A request has one Host header.',
+  }
+}
+
 /** `text/plain;version=0.0.4` asks for text/plain: our types have no parameters. But for `q`, which ranks them. */
 function withoutParameters(accept: string | undefined): string {
   const bare = (accept ?? '').replace(/;(?!\s*q\s*=)[^,;]*/gi, '')
@@ -197,21 +241,23 @@ function withoutParameters(accept: string | undefined): string {
 
 /** A path that is known answers 405 to methods that it does not have, and says which it has. */
 function refuseOtherMethods(app: FastifyInstance, methodsOf: Map<string, Set<string>>): void {
-  const known = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'] as const
   for (const [url, methods] of [...methodsOf]) {
     if (url.includes('*')) continue
     const allowed = [...methods].join(', ')
+    const refuse = async (request: FastifyRequest, reply: FastifyReply) =>
+      answerProblem(request, reply.header('allow', allowed), {
+        status: 405,
+        code: 'method_not_allowed',
+        title: 'Method not allowed.',
+        detail: `This takes ${allowed}.`,
+      })
     app.route({
-      method: known.filter((method) => !methods.has(method)),
+      method: app.supportedMethods.filter((method) => !methods.has(method)) as HTTPMethods[],
       url,
       schema: { hide: true },
-      handler: (request, reply) =>
-        answerProblem(request, reply.header('allow', allowed), {
-          status: 405,
-          code: 'method_not_allowed',
-          title: 'Method not allowed.',
-          detail: `This takes ${allowed}.`,
-        }),
+      // Before anything of it is read.
+      onRequest: refuse,
+      handler: refuse,
     })
   }
 }
@@ -245,6 +291,8 @@ function refuseBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void
   if (isAnswering && (current.request.complete || current.response.headersSent)) {
     // What is broken came after a whole request, whose answer is on its way and is the last.
     current.response.shouldKeepAlive = false
+    // Or it is what was to be thrown away of a refused one: nothing more comes of it.
+    if (!current.request.complete) current.response.end()
     return
   }
   const [status, code, title] =

@@ -33,7 +33,10 @@ export function ticketRoutes({ credentials, tickets }: { credentials: Credential
       },
       onRequest: letIn(credentials, 'push'),
       handler: async (request, reply) => {
-        const { ticket, expiresAt } = await tickets.issue(request.body, request.who ?? '')
+        const { ticket, expiresAt } = await tickets.issue(request.body, {
+          who: request.who ?? 'anyone',
+          requestId: request.id,
+        })
         return reply.code(201).header('cache-control', 'no-store').send({ ticket, expiresAt: expiresAt.toISOString() })
       },
     })

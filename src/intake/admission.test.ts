@@ -2,7 +2,7 @@ import { rm, statfs } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { temporaryFolder } from '../../tests/folder.ts'
 import { manualClock } from '../../tests/genesys/clock.ts'
-import { Conflict, Unavailable } from '../errors.ts'
+import { Conflict, SenderGone, Unavailable } from '../errors.ts'
 import { type AdmissionLimits, createAdmission } from './admission.ts'
 
 const limits: AdmissionLimits = { maxUploads: 2, waitMs: 60_000, maxFileBytes: 1000 }
@@ -47,6 +47,21 @@ describe('files at once', () => {
     leave()
     expect(running()).toBe(0)
     ;(await enter(null))()
+  })
+
+  it('that leave while they wait make room for others at once, and take no place later', async () => {
+    const { enter, running } = await admission({ maxUploads: 1 })
+    const leave = await enter(null)
+    const gone = new AbortController()
+    const left = expect(enter(null, { gone: gone.signal })).rejects.toThrow(SenderGone)
+    await expect(enter(null)).rejects.toThrow(Unavailable)
+    gone.abort()
+    await left
+    const waiting = enter(null)
+    leave()
+    ;(await waiting)()
+    await expect(enter(null, { gone: AbortSignal.abort() }).then((leave) => leave())).resolves.toBeUndefined()
+    expect(running()).toBe(0)
   })
 
   it('are never more than the limit, however many come and go', async () => {

@@ -26,9 +26,13 @@ export interface Admission {
   /**
    * Resolves when a file may come in; its bytes are unread until then. The returned function gives the place back.
    * Throws `Unavailable` when no place comes free in time or the disk has no room, `Conflict` when a delivery of this
-   * name is running. Senders who are not `proven` yet have a small pool of their own.
+   * name is running, `SenderGone` when the sender leaves while it waits. Those who are `unproven` yet have a small pool of
+   * their own.
    */
-  enter(delivery: { scope: string; key: string } | null, proven?: boolean): Promise<() => void>
+  enter(
+    delivery: { scope: string; key: string } | null,
+    sender?: { unproven?: boolean; gone?: AbortSignal },
+  ): Promise<() => void>
   /** Throws `Unavailable` when the disk has no room for another file. */
   check(): Promise<void>
   running(): number
@@ -45,8 +49,8 @@ interface Measured {
 export function createAdmission(limits: AdmissionLimits, spoolDir: string, clock: Clock): Admission {
   const deliveries = new Set<string>()
   const known = createPlaces(limits.maxUploads, limits.waitMs)
-  const unproven = createPlaces(Math.max(1, Math.floor(limits.maxUploads * unprovenShare)), limits.waitMs)
-  const running = () => known.taken() + unproven.taken()
+  const unknown = createPlaces(Math.max(1, Math.floor(limits.maxUploads * unprovenShare)), limits.waitMs)
+  const running = () => known.taken() + unknown.taken()
   let measured: Measured | null = null
 
   function measure(): Measured {
@@ -69,13 +73,13 @@ export function createAdmission(limits: AdmissionLimits, spoolDir: string, clock
   }
 
   return {
-    async enter(delivery, proven = true) {
+    async enter(delivery, { unproven = false, gone } = {}) {
       // Who has proved nothing yet must not keep others from a delivery by naming it.
-      const name = delivery && proven && JSON.stringify([delivery.scope, delivery.key])
+      const name = delivery && !unproven && JSON.stringify([delivery.scope, delivery.key])
       if (name && deliveries.has(name)) throw new Conflict('in_progress', 'This delivery is still running.')
       if (name) deliveries.add(name)
       try {
-        const giveBack = await (proven ? known : unproven).take()
+        const giveBack = await (unproven ? unknown : known).take(gone)
         const leave = () => {
           if (measured) measured.left++
           giveBack()

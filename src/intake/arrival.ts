@@ -26,6 +26,8 @@ export interface Arrival {
    * were not read to their end; throws as reading them would.
    */
   proved(): Promise<void>
+  /** Aborts when the sender is gone: then nobody waits for an answer. */
+  gone: AbortSignal
   /** The file's bytes. Reading them fails when the sender's request does, and when what it claims does not hold. */
   bytes: AsyncIterable<Uint8Array>
 }

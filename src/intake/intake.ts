@@ -56,7 +56,7 @@ export async function intake(arrival: Arrival, caller: Caller, parts: IntakePart
   // What may be known already must be answered as it was, quota or not; and who has proved nothing is told nothing.
   const mayBeKnown = arrival.delivery !== null || arrival.messageId !== null || arrival.unproven
   if (!mayBeKnown) await parts.quotas.foresee(arrival.conversationId)
-  const leave = await parts.admission.enter(arrival.delivery, !arrival.unproven)
+  const leave = await parts.admission.enter(arrival.delivery, arrival)
   try {
     // Also of what was known under another: two who fetch the same file never write over, or remove, each other's bytes.
     const id = newAttachmentId()

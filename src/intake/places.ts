@@ -1,9 +1,12 @@
-import { Unavailable } from '../errors.ts'
+import { SenderGone, Unavailable } from '../errors.ts'
 
 /** A bounded number of places; as many again may wait for one. */
 export interface Places {
-  /** Resolves with how to give the place back. Throws `Unavailable` when none comes free in `waitMs`, or too many wait. */
-  take(): Promise<() => void>
+  /**
+   * Resolves with how to give the place back. Throws `Unavailable` when none comes free in `waitMs`, or too many wait, and
+   * `SenderGone` when `gone` aborts: who has left waits for nothing.
+   */
+  take(gone?: AbortSignal): Promise<() => void>
   taken(): number
 }
 
@@ -20,22 +23,31 @@ export function createPlaces(count: number, waitMs: number): Places {
   }
 
   return {
-    async take() {
+    async take(gone) {
       if (taken < count) {
         taken++
         return leave
       }
       if (waiting.length >= count) throw tooMany()
       await new Promise<void>((resolve, reject) => {
-        const given = () => {
+        const stopWaiting = () => {
           clearTimeout(timer)
+          gone?.removeEventListener('abort', onGone)
+        }
+        const given = () => {
+          stopWaiting()
           resolve()
         }
-        const timer = setTimeout(() => {
+        const giveUp = (error: Error) => {
           waiting.splice(waiting.indexOf(given), 1)
-          reject(tooMany())
-        }, waitMs)
+          stopWaiting()
+          reject(error)
+        }
+        const onGone = () => giveUp(new SenderGone('the sender left while it waited for a place'))
+        const timer = setTimeout(() => giveUp(tooMany()), waitMs)
         waiting.push(given)
+        gone?.addEventListener('abort', onGone)
+        if (gone?.aborted) onGone()
       })
       return leave
     },

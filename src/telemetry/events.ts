@@ -56,8 +56,8 @@ export function createEvents(log: Log, metrics: Metrics) {
       metrics.damaged.inc()
       log.error({ requestId, attachmentId, ...causes(error) }, 'stored file is damaged')
     },
-    readerStalled: (attachmentId: AttachmentId, requestId: string) =>
-      log.warn({ requestId, attachmentId }, 'a reader takes nothing and is cut off'),
+    readerTooSlow: (attachmentId: AttachmentId, requestId: string) =>
+      log.warn({ requestId, attachmentId }, 'a reader takes too little and is cut off'),
     swept(result: { orphans: number; expired: number }) {
       metrics.orphans.inc(result.orphans)
       log.info(result, 'swept')

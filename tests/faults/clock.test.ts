@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import { readdir, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -11,6 +12,7 @@ import { jpegOfSize, text } from '../fixtures/files.ts'
 import { until } from '../genesys/clock.ts'
 import { eventually, keys, pushTo, startTestService, temporaryFolder, testEnvironment } from '../harness.ts'
 import { run, servingAt } from '../journeys/process.ts'
+import { formEnd, formHead } from '../journeys/raw.ts'
 import { gatedWay, start } from '../outbox/start.ts'
 import { fakeTime } from './fakeTime.ts'
 
@@ -173,6 +175,67 @@ describe('readiness', () => {
 describe.skipIf(!fakeTime)(
   'a process whose system clock is set (needs libfaketime: apt-get install libfaketime)',
   () => {
+    it('lets in tickets and signatures by its own clock, within their tolerance, and none a second time', async () => {
+      const secret = 'a-signing-secret-of-a-partner'
+      const offset = join(await temporaryFolder(), 'offset')
+      const set = (seconds: number) => writeFile(offset, `${seconds < 0 ? '' : '+'}${seconds}`)
+      await set(0)
+      const program = run(['serve'], {
+        ...testEnvironment(await temporaryFolder(), 'http://127.0.0.1:9'),
+        CLIPGATE_PUSH_SIGNING_SECRETS: secret,
+        CLIPGATE_CONFIRM: 'off',
+        ...fakeTime!(offset),
+      })
+      const [, url] = await program.until(servingAt)
+      const path = '/webhook/file-upload'
+      const push = async (headers: Record<string, string>, body: Buffer) => {
+        const answer = await fetch(url + path, {
+          method: 'POST',
+          headers: { 'content-type': 'multipart/form-data; boundary=b', ...headers },
+          body: new Uint8Array(body),
+        })
+        return answer.status
+      }
+      const form = (words: string) => Buffer.from(`${formHead('a.txt', 'text/plain')}${words}${formEnd}`)
+      /** Signed by our clock, which is right. */
+      const signature = (body: Buffer) => {
+        const t = Math.floor(Date.now() / 1000)
+        const v1 = createHmac('sha256', secret).update(`${t}.POST ${path}\n`).update(body).digest('hex')
+        return { 'x-clipgate-signature': `t=${t},v1=${v1}` }
+      }
+      const ticket = async () => {
+        const answer = await fetch(`${url}/v1/tickets`, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${keys.push}`, 'content-type': 'application/json' },
+          body: JSON.stringify({ conversationId: 'c-1', expiresInSeconds: 1800 }),
+        })
+        return { authorization: `Ticket ${((await answer.json()) as { ticket: string }).ticket}` }
+      }
+      const [early, kept, used] = [await ticket(), await ticket(), await ticket()]
+      const [first, second] = [form('first'), form('second')]
+      const signed = signature(first)
+      expect([await push(used, form('x')), await push(signed, first)]).toEqual([200, 200])
+
+      await set(3600)
+      // Both are an hour old for it.
+      expect([await push(early, form('y')), await push(signature(second), second)]).toEqual([401, 401])
+      expect(await push(await ticket(), form('z'))).toBe(200)
+
+      await set(-3600)
+      // A ticket cannot be told from one that was issued in the future: it lives longer by as much as the clock is off.
+      expect([await push(kept, form('y')), await push(signature(second), second)]).toEqual([200, 401])
+      expect([await push(used, form('x')), await push(signed, first)]).toEqual([401, 401])
+
+      await set(0)
+      expect([await push(signed, first), await push(kept, form('y')), await push(used, form('x'))]).toEqual([
+        401, 401, 401,
+      ])
+      // What was refused for the clock's sake was not used up.
+      expect([await push(early, form('y')), await push(signature(second), second)]).toEqual([200, 200])
+      program.child.kill('SIGTERM')
+      expect(await program.ended).toBe(0)
+    })
+
     it('an hour forward, back, and forward again takes, confirms once, repeats answers, reads and erases as before', async () => {
       const emulator = await startEmulator({ port: 0 })
       const dataDir = await temporaryFolder()

@@ -95,6 +95,11 @@ describe('the audit trail', () => {
     await ask(service, 'GET', path, 'a-wrong-secret-0123456789')
     await ask(service, 'DELETE', path, keys.all)
     await ask(service, 'GET', `${path}/content`, keys.read)
+    await fetch(`${service.url}/v1/tickets`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${keys.push}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ conversationId, maxFiles: 3 }),
+    })
     await clipgate(dataDir, ['outbox', 'retry'])
     await clipgate(dataDir, ['outbox', 'drop', refused.body.attachmentId])
     await clipgate(dataDir, ['pull', 'retry'])
@@ -115,6 +120,7 @@ describe('the audit trail', () => {
         ['(service)', 'key_make', first, 'current'],
         ['(service)', 'service_start', null, manifest.version],
         ['pusher', 'take', id, 'accepted'],
+        ['pusher', 'ticket_issue', null, expect.stringMatching(/^3 files until 20/)],
         ['all', 'take', refused.body.attachmentId, 'type_mismatch'],
         ['reader', 'see', id, 'shown'],
         ['reader', 'list', null, '2 shown'],
@@ -195,6 +201,15 @@ describe('the audit trail', () => {
     expect(rows).toHaveLength(21)
     expect(rows.at(-1)).toMatchObject({ who: '(several)', outcome: 'several' })
     expect(JSON.parse(rows.at(-1)?.detail ?? '')).toMatchObject({ times: 30 })
+  })
+
+  it('has the address that a request came from, not one that it makes up', async () => {
+    const service = await startTestService()
+    await ask(service, 'POST', '/webhook/file-upload', null, { 'x-forwarded-for': '203.0.113.1' })
+    await service.service.stop()
+    const row = (await exported(service.dataDir)).find(({ what }) => what === 'credential_refuse')
+    expect(JSON.parse(row?.detail ?? '')).toMatchObject({ address: '127.0.0.1' })
+    expect(JSON.stringify(row)).not.toContain('203.0.113.1')
   })
 
   it('is searched by object, who, kind and time', async () => {

@@ -183,6 +183,16 @@ describe('404, 405 and 406', () => {
     expect(await client.closed()).toMatch(/^HTTP\/1\.1 404 /)
   })
 
+  it.each([
+    '/v1/attachments?limit=1&limit=2',
+    '/v1/attachments?state=accepted&state=refused',
+    '/v1/attachments?__proto__[state]=accepted&limit=0',
+  ])('a question that says two things at once, or what it may not, is 400: %s', async (path) => {
+    const { get } = await startTestService()
+    const { status, body } = await get<{ code: string }>(path)
+    expect([status, body.code]).toEqual([400, 'bad_request'])
+  })
+
   it('a caller that takes no JSON is 406', async () => {
     const { url } = await startTestService()
     const response = await fetch(`${url}/v1/policy`, { headers: { accept: 'image/png' } })
@@ -191,8 +201,31 @@ describe('404, 405 and 406', () => {
 })
 
 describe('408 too_slow', () => {
+  it.each([
+    ['nothing at all', ''],
+    ['headers without an end', 'GET /v1/policy HTTP/1.1\r\nHost: test\r\nX-Slow: '],
+  ])('a connection on which comes %s is closed, with an answer where something was asked', async (_, begun) => {
+    const service = await startTestService({ overrides: { times: { headersMs: 30 } } })
+    const client = await rawClient(service.url)
+    client.socket.write(begun)
+    const answer = await client.closed()
+    if (begun !== '') expect(answer).toMatch(/^HTTP\/1\.1 408 [\s\S]*"code":"too_slow"/)
+  })
+
+  it('headers that come byte by byte are held to the same time', async () => {
+    const service = await startTestService({ overrides: { times: { headersMs: 60 } } })
+    const client = await rawClient(service.url)
+    client.socket.write('GET /v1/policy HTTP/1.1\r\nHost: test\r\nX-Slow: ')
+    const trickle = setInterval(() => client.socket.write('x'), 5)
+    expect(await client.closed()).toMatch(/^HTTP\/1\.1 408 /)
+    clearInterval(trickle)
+    expect((await service.push(text())).status).toBe(200)
+  })
+
   it('a sender that stalls is told so, and nothing is left', async () => {
-    const service = await startTestService({ overrides: { times: { idleMs: 30, totalMs: 60_000 } } })
+    const service = await startTestService({
+      overrides: { times: { uploads: { idleMs: 30, leastBytesPerSecond: 1, totalMs: 60_000 } } },
+    })
     const client = await rawClient(service.url)
     client.socket.write(`${pushHead(keys.push, { 'Content-Length': '1000' })}${formHead()}abc`)
     const answer = await client.until(/"requestId":"[^"]+"/)
@@ -364,6 +397,29 @@ describe('503 unavailable', () => {
     )
     holding.socket.destroy()
     expect((await Promise.all(pushes)).map(({ status }) => status).sort()).toEqual([200, 503, 503])
+  })
+
+  it('one that leaves while it waits keeps nobody else from waiting', async () => {
+    const service = await startTestService({ env: { MAX_UPLOADS: '1' } })
+    const begin = async () => {
+      const client = await rawClient(service.url)
+      client.socket.write(`${pushHead(keys.push, { 'Content-Length': '1000' })}${formHead()}abc`)
+      return client
+    }
+    const holding = await begin()
+    await eventually(
+      () => running(service),
+      (count) => count === 1,
+    )
+    // Of two more, one waits and the other is sent away.
+    const two = [await begin(), await begin()]
+    await Promise.any(two.map(({ until }) => until(/^HTTP\/1\.1 503 [\s\S]*requestId/)))
+    const aborted = () => service.logged.filter(({ msg }) => msg === 'request aborted by its sender').length
+    two.find(({ received }) => received() === '')!.socket.destroy()
+    await eventually(aborted, (count) => count > 0)
+    const pushed = service.push(text())
+    holding.socket.destroy()
+    expect((await pushed).status).toBe(200)
   })
 })
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { jpegOfSize, png } from '../fixtures/files.ts'
+import { mutated, numbers } from '../fixtures/mutations.ts'
 import { eventually, keys, pushTo, testEnvironment } from '../harness.ts'
 import { mainFile, servingAt } from './process.ts'
 import { formEnd, formHead, pushHead, rawClient } from './raw.ts'
@@ -120,9 +121,20 @@ describe('a request with doubtful framing is refused, and nothing hidden in it i
   })
 
   it('an expectation that we do not know', async () => {
-    expect(await exchange(pushHead(keys.push, { Expect: 'a miracle', 'Content-Length': '5' }))).toMatch(
-      /^HTTP\/1\.1 4\d\d /,
-    )
+    const answer = await exchange(pushHead(keys.push, { Expect: 'a miracle', 'Content-Length': '5' }))
+    expect(answer).toMatch(/^HTTP\/1\.1 417 [\s\S]*"code":"expectation_failed"/)
+  })
+
+  it.each([
+    ['no Host', ''],
+    ['two Hosts', 'Host: test\r\nHost: other\r\n'],
+  ])('%s', async (_, host) => {
+    const answer = await exchange(`GET /v1/policy HTTP/1.1\r\n${host}Connection: close\r\n\r\n`)
+    expect(answer).toMatch(/^HTTP\/1\.1 400 [\s\S]*one Host header[\s\S]*"code":"bad_request"/)
+  })
+
+  it('but no Host in HTTP/1.0, which has none', async () => {
+    expect(await exchange('GET /v1/policy HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 /)
   })
 })
 
@@ -228,6 +240,51 @@ describe('a sender that goes away at any stage', () => {
   })
 })
 
+describe('any bytes at all', () => {
+  it('ten thousand mutations of good requests are each answered or cut off, and the process goes on', async () => {
+    const random = numbers(20_261_125)
+    const body = small.toString('latin1')
+    const chunk = `${small.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`
+    const good = [
+      pushHead(keys.push, { 'Content-Length': String(small.length) }) + body,
+      pushHead(keys.push, { 'Transfer-Encoding': 'chunked', 'Idempotency-Key': 'k' }) + chunk,
+      pushHead('wrong-key-0123456789-0123', { 'Content-Length': String(small.length) }) + body,
+      `GET /v1/attachments?limit=1 HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer ${keys.read}\r\n\r\n`,
+    ]
+    const fragments = [
+      '\r\n',
+      '\n',
+      '\r',
+      '\0',
+      ' ',
+      ':',
+      ';',
+      '"',
+      '--b',
+      '\r\n--b',
+      '--b--',
+      '%',
+      '0\r\n\r\n',
+      'ffff\r\n',
+    ]
+    fragments.push('Content-Length: 3\r\n', 'Transfer-Encoding: chunked\r\n', 'Host: x\r\n', 'Expect: 100-continue\r\n')
+    const statuses = new Map<string, number>()
+    const mutations = Array.from({ length: 10_000 }, () => mutated(good[random(good.length)]!, fragments, random))
+    const send = async () => {
+      for (let next = mutations.pop(); next !== undefined; next = mutations.pop()) {
+        const answer = await exchange(Buffer.from(next, 'latin1'))
+        const status = /^HTTP\/1\.1 (?:100 Continue\r\n\r\nHTTP\/1\.1 )?(\d)\d\d /.exec(answer)?.[1] ?? 'none'
+        statuses.set(status, (statuses.get(status) ?? 0) + 1)
+      }
+    }
+    await Promise.all(Array.from({ length: 32 }, send))
+    // Taken, refused, or cut off without a word; never a fault of ours.
+    expect([...statuses.keys()].sort()).toEqual(expect.arrayContaining(['2', '4']))
+    expect(statuses.get('5')).toBeUndefined()
+    await expectAlive()
+  }, 120_000)
+})
+
 describe('methods', () => {
   it('that a path does not have, TRACE among them, are refused everywhere', async () => {
     for (const path of [
@@ -238,11 +295,17 @@ describe('methods', () => {
       '/metrics',
       '/v1/policy',
     ])
-      for (const method of ['TRACE', 'PUT', 'PATCH', 'PROPFIND', 'CONNECTX'])
+      for (const method of ['TRACE', 'PUT', 'PATCH', 'PROPFIND', 'M-SEARCH', 'QUERY'])
         expect(
           await exchange(`${method} ${path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n`),
           `${method} ${path}`,
-        ).toMatch(/^HTTP\/1\.1 40[045] /)
+        ).toMatch(/^HTTP\/1\.1 405 /)
+    await expectAlive()
+  })
+
+  it('that are no HTTP, and CONNECT, get no further than the parser', async () => {
+    expect(await exchange('INVENTED /v1/policy HTTP/1.1\r\nHost: test\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /)
+    expect(await exchange('CONNECT test:443 HTTP/1.1\r\nHost: test\r\n\r\n')).not.toMatch(/^HTTP\/1\.1 2/)
     await expectAlive()
   })
 })

@@ -225,6 +225,16 @@ describe('a start', () => {
   })
 })
 
+describe('a host that is a name', () => {
+  it('is listened on at one address, by the one server that is set up', async () => {
+    const service = await startTestService({ env: { HOST: 'localhost' } })
+    expect(service.url).toMatch(/^http:\/\/(127\.0\.0\.1|\[::1\]):\d+$/)
+    const client = await rawClient(service.url)
+    client.socket.write('nonsense\r\n\r\n')
+    expect(await client.closed()).toContain('application/problem+json')
+  })
+})
+
 describe('what is no HTTP', () => {
   it('is answered as a problem, and the service goes on', async () => {
     const { url, push } = await startTestService()

@@ -25,6 +25,9 @@ export interface FetchParts {
   random?: () => number
 }
 
+/** Nobody waits for an answer, so nobody goes away. */
+const noOneWaits = new AbortController().signal
+
 /** `judged`: the file went through intake, which has settled it. `not_held`: somebody else has, or it was erased. */
 export type FetchOutcome = Fetched | { kind: 'judged'; attachment: Attachment } | { kind: 'not_held' }
 
@@ -59,6 +62,7 @@ export async function fetchOne(leased: LeasedFetch, parts: FetchParts): Promise<
         spend: null,
         unproven: false,
         proved: async () => {},
+        gone: noOneWaits,
         bytes: media.download(first, async () => (await source()).media),
       },
       { who: '(pull)', requestId: `fetch_${randomBytes(10).toString('hex')}` },

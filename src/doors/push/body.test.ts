@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { SenderGone, TooSlow } from '../../errors.ts'
 import { type BodyTimes, bodyOf } from './body.ts'
 
-const patient: BodyTimes = { idleMs: 60_000, totalMs: 60_000 }
+const patient: BodyTimes = { idleMs: 60_000, leastBytesPerSecond: 1, totalMs: 60_000 }
 
 /** A sender whose request has reached us, and the request as we see it. */
 async function sender(): Promise<{ client: ClientRequest; incoming: IncomingMessage; response: ServerResponse }> {
@@ -84,6 +84,29 @@ describe('a sender', () => {
     const { client, incoming } = await sender()
     client.write('begun')
     await expect(readAll(bodyOf(incoming, { ...patient, idleMs: 20 }))).rejects.toThrow(TooSlow)
+  })
+
+  it('that sends a byte now and then, so that it is never silent for long, is too slow as well', async () => {
+    const { client, incoming } = await sender()
+    const failed = expect(
+      readAll(bodyOf(incoming, { ...patient, idleMs: 100, leastBytesPerSecond: 1e9 })),
+    ).rejects.toThrow(TooSlow)
+    const trickle = setInterval(() => client.write('x'), 5)
+    await failed
+    clearInterval(trickle)
+    expect(incoming.destroyed).toBe(false)
+  })
+
+  it('that trickles may, as long as it keeps the least rate', async () => {
+    const { client, incoming } = await sender()
+    // A millisecond of silence is let pass, and each byte earns a minute.
+    const body = bodyOf(incoming, { ...patient, idleMs: 60_000, leastBytesPerSecond: 1 / 60 })
+    for (const piece of ['a', 'b', 'c']) {
+      client.write(piece)
+      expect((await body.next()).value?.toString()).toBe(piece)
+    }
+    client.end()
+    expect((await body.next()).done).toBe(true)
   })
 
   it('that never stalls and never ends is too slow in all, even when it always has a little more', async () => {

@@ -4,6 +4,8 @@ import { SenderGone, TooSlow } from '../../errors.ts'
 export interface BodyTimes {
   /** Longest silence of the sender while we wait for it. */
   idleMs: number
+  /** Bytes that a sender must have sent for each second that we wait for it, beyond one such silence. */
+  leastBytesPerSecond: number
   /** Longest time from the first wait to the last byte. */
   totalMs: number
 }
@@ -11,9 +13,12 @@ export interface BodyTimes {
 /**
  * The request's body as it comes. Reading stops when nobody asks for more, so a sender waits for a slow disk and memory
  * stays bounded. The request is never destroyed here: it must still get an answer.
- * Throws `TooSlow` when the sender stalls, `SenderGone` when it went away.
+ * Throws `TooSlow` when the sender stalls or trickles, `SenderGone` when it went away.
  */
-export async function* bodyOf(request: IncomingMessage, { idleMs, totalMs }: BodyTimes): AsyncGenerator<Buffer> {
+export async function* bodyOf(request: IncomingMessage, times: BodyTimes): AsyncGenerator<Buffer> {
+  const { idleMs, leastBytesPerSecond, totalMs } = times
+  let bytes = 0
+  let waitedMs = 0
   let failure: Error | null = null
   let wake: (() => void) | null = null
   const wakeUp = () => {
@@ -38,17 +43,22 @@ export async function* bodyOf(request: IncomingMessage, { idleMs, totalMs }: Bod
       if (failure) throw failure
       const chunk = request.read() as Buffer | null
       if (chunk) {
+        bytes += chunk.length
         yield chunk
         continue
       }
       if (request.readableEnded) return
       if (request.destroyed) throw new SenderGone('the sender went away')
+      const began = performance.now()
+      const patienceMs = Math.min(idleMs, idleMs + (bytes / leastBytesPerSecond) * 1000 - waitedMs)
       let idle: NodeJS.Timeout | undefined
       await new Promise<void>((resolve) => {
         wake = resolve
-        idle = setTimeout(() => fail(new TooSlow('the sender stalls')), idleMs)
+        idle = setTimeout(() => fail(new TooSlow('the sender stalls')), Math.max(0, patienceMs))
       })
       clearTimeout(idle)
+      // Time in which we were busy ourselves is not the sender's.
+      waitedMs += performance.now() - began
     }
   } finally {
     clearTimeout(total)

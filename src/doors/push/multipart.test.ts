@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { assert, asyncProperty, nat, uniqueArray } from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { mutated, numbers } from '../../../tests/fixtures/mutations.ts'
 import { naughtyNames } from '../../../tests/fixtures/names.ts'
 import { BadRequest, MissingFile, SenderGone } from '../../errors.ts'
 import { boundaryOf, fileOf } from './multipart.ts'
@@ -430,15 +431,6 @@ describe('a form takes a time that grows with its length only', () => {
 })
 
 describe('any bytes at all', () => {
-  /** The same numbers each run, so that what fails once fails again. */
-  function numbers(seed: number): (below: number) => number {
-    let state = seed
-    return (below) => {
-      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-      return Math.floor((state / 2 ** 32) * below)
-    }
-  }
-
   it('are a form, or are refused as none: five thousand mutations of good forms', async () => {
     const random = numbers(20_261_002)
     const good = [
@@ -468,15 +460,7 @@ describe('any bytes at all', () => {
     ]
     const outcomes = new Map<string | null, number>()
     for (let i = 0; i < 5000; i++) {
-      let body = good[random(good.length)]!
-      for (let change = 0; change <= random(4); change++) {
-        const at = random(body.length + 1)
-        const kind = random(4)
-        if (kind === 0) body = body.slice(0, at) + body.slice(at + 1 + random(8))
-        else if (kind === 1) body = body.slice(0, at) + fragments[random(fragments.length)]! + body.slice(at)
-        else if (kind === 2) body = body.slice(0, at) + String.fromCharCode(random(256)) + body.slice(at + 1)
-        else body = body.slice(0, at) + body.slice(random(body.length), random(body.length)) + body.slice(at)
-      }
+      const body = mutated(good[random(good.length)]!, fragments, random)
       const outcome = await refusal(body, [random(body.length + 1), random(body.length + 1)])
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
     }

@@ -14,6 +14,8 @@ export interface PushRequest {
   idempotencyKey: string | undefined
   contentType: string | undefined
   requestId: string
+  /** Aborts when the sender is gone. */
+  gone: AbortSignal
 }
 
 /**
@@ -47,6 +49,7 @@ export async function push(
       proved: async () => {
         if (sender.signed) await readToItsEnd(body)
       },
+      gone: asked.gone,
       bytes,
     }
     return await intake(arrival, { who: sender.who, requestId: asked.requestId })

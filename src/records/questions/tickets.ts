@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Schema } from '../schema.ts'
+import { type AuditEntry, audit } from './audit.ts'
 
 /** A ticket as it is kept: by a keyed digest. */
 export interface KeptTicket {
@@ -26,7 +27,8 @@ export type Spend =
   /** `until`: how long it must be remembered. */
   | { kind: 'signature'; digest: string; until: Date }
 
-export async function keepTicket(db: Kysely<Schema>, ticket: KeptTicket): Promise<void> {
+export async function keepTicket(db: Kysely<Schema>, ticket: KeptTicket & { audit: AuditEntry }): Promise<void> {
+  await audit(db, ticket.audit)
   await db
     .insertInto('tickets')
     .values({
