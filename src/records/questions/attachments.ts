@@ -31,10 +31,10 @@ export interface AttachmentQuery {
 
 /** Null: there is no such attachment. One that turned out to be another is that one. */
 export async function attachment(db: Kysely<Schema>, id: string): Promise<Attachment | null> {
-  const fetch = await notHere(db).where('fetches.attachment_id', '=', id).executeTakeFirst()
-  if (fetch) return toFetch(fetch)
   const row = await withConfirmation(db).where('attachments.id', '=', id).executeTakeFirst()
   if (row) return toAttachment(row)
+  const fetch = await notHere(db).where('fetches.attachment_id', '=', id).executeTakeFirst()
+  if (fetch) return toFetch(fetch)
   const became = await db
     .selectFrom('fetches')
     .select('became')
