@@ -13,7 +13,7 @@ const mayImport = {
   outbox: ['genesys', 'records', 'telemetry'],
   retention: ['records', 'storage', 'telemetry'],
   intake: ['records', 'scan', 'seal', 'storage', 'telemetry'],
-  doors: ['intake', 'access'],
+  doors: ['intake', 'access', 'genesys', 'outbox', 'records', 'telemetry'],
   access: ['records', 'seal', 'storage', 'config\\.ts'],
   http: ['access', 'doors', 'intake', 'records', 'retention', 'seal', 'telemetry', 'config\\.ts'],
   cli: ['.*'],

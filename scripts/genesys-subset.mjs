@@ -11,6 +11,9 @@ const operations = [
   ['patch', '/api/v2/conversations/{conversationId}/participants/{participantId}/attributes'],
   ['post', '/api/v2/conversations/messages/{conversationId}/communications/{communicationId}/messages'],
   ['post', '/api/v2/conversations/messages/{conversationId}/messages/bulk'],
+  ['get', '/api/v2/conversations/messages/{messageId}/details'],
+  ['post', '/api/v2/notifications/channels'],
+  ['put', '/api/v2/notifications/channels/{channelId}/subscriptions'],
 ]
 
 const all = JSON.parse(await readFile(source, 'utf8'))

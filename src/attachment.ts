@@ -4,7 +4,16 @@ import { NotFound, type RefusalCode } from './errors.ts'
 /** `att_` and 26 characters of Crockford's base32: 130 random bits. */
 export type AttachmentId = string & { readonly __brand: 'AttachmentId' }
 
-export const attachmentStates = ['accepted', 'refused', 'quarantined', 'recalled', 'erased'] as const
+/** `fetching`: known, and its bytes are on the way. `unfetched`: they are not to be had; `detail` says why. */
+export const attachmentStates = [
+  'accepted',
+  'refused',
+  'quarantined',
+  'recalled',
+  'erased',
+  'fetching',
+  'unfetched',
+] as const
 export type AttachmentState = (typeof attachmentStates)[number]
 
 export const doors = ['push', 'gateway', 'pull'] as const
@@ -55,7 +64,15 @@ export interface Attachment {
   scan: 'required' | 'off'
   verdicts: Verdict[]
   confirmation: Confirmation | null
+  /** When it came in; through the pull door, when it was learned of. */
   receivedAt: string
+  /** It was pulled from the platform, so the agent may have opened it before it was judged. */
+  agentMayHaveSeen?: true
+}
+
+/** Through the other doors a file is held until it is judged. */
+export function seenOf(door: Door): { agentMayHaveSeen?: true } {
+  return door === 'pull' ? { agentMayHaveSeen: true } : {}
 }
 
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'

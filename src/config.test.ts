@@ -43,6 +43,8 @@ describe('without any setting', () => {
       },
       scan: 'required',
       genesys: null,
+      pull: { queues: [], downloadHosts: [] },
+      alert: null,
       confirm: { ways: ['message', 'attributes'], language: 'en', textsDir: null },
       retentionDays: null,
       logLevel: 'info',
@@ -102,6 +104,12 @@ describe('a good setting', () => {
     ['RETENTION_DAYS', '30', ({ retentionDays }) => retentionDays, 30],
     ['DOCS', 'read', ({ http }) => http.docs, 'read'],
     ['LOG_LEVEL', 'debug', ({ logLevel }) => logLevel, 'debug'],
+    [
+      'DOWNLOAD_HOSTS',
+      'files.example.com, *.cdn.example.com',
+      ({ pull }) => pull.downloadHosts,
+      ['files.example.com', '*.cdn.example.com'],
+    ],
     ['MIGRATE', 'off', ({ migrate }) => migrate, 'off'],
     ['ROLES', 'all', ({ migrate }) => migrate, 'auto'],
   ]
@@ -116,6 +124,8 @@ describe('a good setting', () => {
       clientId: 'id',
       loginUrl: 'https://login.mypurecloud.ie',
       apiUrl: 'https://api.mypurecloud.ie',
+      domain: 'mypurecloud.ie',
+      exemptOrigins: [],
       requestsPerMinute: 270,
     })
     expect(secrets.genesysClientSecret).toBe(secret)
@@ -126,7 +136,20 @@ describe('a good setting', () => {
       GENESYS_API_URL: `${here}/`,
       GENESYS_REQUESTS_PER_MINUTE: '9',
     })
-    expect(overridden.config.genesys).toMatchObject({ loginUrl: here, apiUrl: here, requestsPerMinute: 9 })
+    expect(overridden.config.genesys).toMatchObject({
+      loginUrl: here,
+      apiUrl: here,
+      requestsPerMinute: 9,
+      exemptOrigins: [here],
+    })
+  })
+
+  it('of alerts is a webhook with its secret, and what it is told of', () => {
+    const hook = { ALERT_WEBHOOK: 'https://crm.example.com/hook/?a=1', ALERT_WEBHOOK_SECRET: secret }
+    expect(read(hook).config.alert).toEqual({ webhook: hook.ALERT_WEBHOOK, on: ['refused'] })
+    expect(read(hook).secrets.alertWebhookSecret).toBe(secret)
+    expect(read({ ...hook, ALERT_ON: 'accepted,refused' }).config.alert?.on).toEqual(['accepted', 'refused'])
+    expect(problemsOf({ ALERT_WEBHOOK: hook.ALERT_WEBHOOK })).toEqual([expect.stringContaining('belong together')])
   })
 
   it('cannot be changed afterwards, at any depth', () => {
@@ -162,6 +185,13 @@ describe('a bad setting is refused, and told what it must be', () => {
     ['GENESYS_LOGIN_URL', 'login.mypurecloud.com', 'an address that begins'],
     ['GENESYS_API_URL', 'api', 'an address that begins'],
     ['GENESYS_REQUESTS_PER_MINUTE', '0', 'a whole number from 1'],
+    ['DOWNLOAD_HOSTS', 'https://files.example.com', 'host names such as'],
+    ['DOWNLOAD_HOSTS', '10.0.0.1', 'host names such as'],
+    ['DOWNLOAD_HOSTS', '*', 'host names such as'],
+    ['DOWNLOAD_HOSTS', '*.com.', 'host names such as'],
+    ['DOWNLOAD_HOSTS', 'files.example.com:8443', 'host names such as'],
+    ['ALERT_ON', 'everything', 'out of refused, accepted, unfetched'],
+    ['PULL_QUEUES', 'sales/one', 'ids of queues'],
     ['CONFIRM', 'email', 'off, or ways out of message, attributes'],
     ['CONFIRM', 'off,message', 'off, or ways out of'],
     ['CONFIRM', ',', 'off, or ways out of'],
@@ -219,16 +249,12 @@ describe('an unknown setting', () => {
     ])
   })
 
-  it.each([
-    'CLAMD',
-    'DATABASE_URL',
-    'STORAGE_URL',
-
-    'ALERT_WEBHOOK_SECRET_FILE',
-    'GATEWAY_DEPLOYMENTS',
-  ])('%s, which a later version has, is refused in these words', (name) => {
-    expect(problemsOf({ [name]: 'x' })).toEqual([`CLIPGATE_${name} is not available in this version yet. Remove it.`])
-  })
+  it.each(['CLAMD', 'DATABASE_URL', 'STORAGE_URL', 'GATEWAY_DEPLOYMENTS'])(
+    '%s, which a later version has, is refused in these words',
+    (name) => {
+      expect(problemsOf({ [name]: 'x' })).toEqual([`CLIPGATE_${name} is not available in this version yet. Remove it.`])
+    },
+  )
 
   it('that Kubernetes set for a Service of our name is none of ours', () => {
     const injected = {
@@ -381,6 +407,14 @@ describe('to serve', () => {
 
   it('a key that may not push is no door', () => {
     expect(() => servable({ SCAN: 'off', API_KEYS: `a:read+admin:${secret}` })).toThrow('No door is configured')
+  })
+
+  it('pulling is a door when the platform can be asked, and somebody may ask for it or queues are named', () => {
+    const genesys = { SCAN: 'off', GENESYS_CLIENT_ID: 'id', GENESYS_CLIENT_SECRET: secret }
+    servable({ ...genesys, API_KEYS: `a:pull:${secret}` })
+    servable({ ...genesys, PULL_QUEUES: '00000000-0000-4000-8000-00000000c001' })
+    expect(() => servable({ SCAN: 'off', API_KEYS: `a:pull:${secret}` })).toThrow('No door is configured')
+    expect(problemsOf({ PULL_QUEUES: 'q' })).toEqual([expect.stringContaining('PULL_QUEUES needs CLIPGATE_GENESYS')])
   })
 
   it('a key that may push, or an open door on a loopback host, is enough', () => {

@@ -97,6 +97,23 @@ const origins = list.refine((urls) => urls.every((url) => URL.canParse(url) && n
   error: 'origins such as https://chat.example.com, separated by commas',
 })
 
+const platformIds = list
+  .transform((ids) => [...new Set(ids)])
+  .refine((ids) => ids.every((id) => /^[A-Za-z0-9-]{1,64}$/.test(id)), 'ids of queues, separated by commas')
+
+const hostPatterns = list.refine(
+  (hosts) =>
+    hosts.every(
+      (host) => /^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+$/i.test(host) && isIP(host) === 0 && !/^[\d.]+$/.test(host),
+    ),
+  'host names such as files.example.com or *.example.com, separated by commas',
+)
+
+/** Of which files the webhook is told. */
+const alertKinds = ['refused', 'accepted', 'unfetched'] as const
+type AlertKind = (typeof alertKinds)[number]
+const isAlertKind = (kind: string): kind is AlertKind => (alertKinds as readonly string[]).includes(kind)
+
 /** Every setting: what it must be, and what it is when it is not set. The contract's table says what each means. */
 const settings = {
   HOST: z.string().default('127.0.0.1'),
@@ -128,6 +145,18 @@ const settings = {
   GENESYS_GUEST_URL: z.string().optional(),
   GENESYS_CDN_URL: z.string().optional(),
   GENESYS_REQUESTS_PER_MINUTE: wholeNumber(1, 100_000).default(270),
+  PULL_QUEUES: platformIds.default([]),
+  DOWNLOAD_HOSTS: hostPatterns.default([]),
+  // As it is: a slash at its end is a part of it.
+  ALERT_WEBHOOK: z.url({ protocol: /^https?$/, error: 'an address that begins with http:// or https://' }).optional(),
+  ALERT_WEBHOOK_SECRET: z
+    .string()
+    .regex(/^[\x21-\x7e]{20,}$/, 'at least 20 visible characters')
+    .optional(),
+  ALERT_ON: list
+    .refine((kinds) => kinds.length > 0 && kinds.every((kind) => isAlertKind(kind)), `out of ${alertKinds.join(', ')}`)
+    .transform((kinds) => [...new Set(kinds)].filter(isAlertKind))
+    .default(['refused']),
   CONFIRM: list
     .refine(
       (ways) =>
@@ -151,12 +180,17 @@ const settings = {
 type SettingName = keyof typeof settings
 type Values = { [Name in SettingName]: z.output<(typeof settings)[Name]> }
 
-const secretSettings: SettingName[] = ['API_KEYS', 'PUSH_SIGNING_SECRETS', 'GENESYS_CLIENT_SECRET']
+const secretSettings: SettingName[] = [
+  'API_KEYS',
+  'PUSH_SIGNING_SECRETS',
+  'GENESYS_CLIENT_SECRET',
+  'ALERT_WEBHOOK_SECRET',
+]
 
 /** Settings of the contract that this version does not have: setting one is an error, since silence would deceive. */
 const notYet = (
   'FILES_URL DATABASE_URL STORAGE_URL CLAMD ICAP_URL SCAN_COMMAND SCAN_HTTP_URL ' +
-  'DOWNLOAD_HOSTS UPLOAD_HOSTS GATEWAY_DEPLOYMENTS PULL_QUEUES ALERT_WEBHOOK ALERT_WEBHOOK_SECRET ' +
+  'UPLOAD_HOSTS GATEWAY_DEPLOYMENTS ' +
   'FRAME_ANCESTORS'
 ).split(' ')
 
@@ -171,7 +205,18 @@ export interface Config {
   policy: { maxFileBytes: number; allowedTypes: string[] }
   scan: 'required' | 'off'
   /** Null: without credentials nothing is confirmed. */
-  genesys: { clientId: string; loginUrl: string; apiUrl: string; requestsPerMinute: number } | null
+  genesys: {
+    clientId: string
+    domain: string
+    loginUrl: string
+    apiUrl: string
+    /** Origins that were set in place of the platform's: no https and no public address is asked of them. */
+    exemptOrigins: string[]
+    requestsPerMinute: number
+  } | null
+  pull: { queues: string[]; downloadHosts: string[] }
+  /** Null: nobody is told of files but by the log and the metrics. */
+  alert: { webhook: string; on: AlertKind[] } | null
   confirm: { ways: Way[]; language: string; textsDir: string | null }
   retentionDays: number | null
   logLevel: (typeof logLevels)[number]
@@ -182,6 +227,7 @@ export interface Secrets {
   apiKeys: ApiKey[]
   pushSigningSecrets: string[]
   genesysClientSecret: string | null
+  alertWebhookSecret: string | null
 }
 
 /**
@@ -216,6 +262,8 @@ export function requireServable(config: Config, { apiKeys, pushSigningSecrets }:
     PUSH_AUTH: auth === 'none' ? auth : undefined,
     API_KEYS: apiKeys,
     PUSH_SIGNING_SECRETS: pushSigningSecrets,
+    PULL_QUEUES: config.pull.queues,
+    GENESYS_CLIENT_ID: config.genesys?.clientId,
     SCAN: config.scan,
   })
   if (problems.length > 0) throw new ConfigError(problems)
@@ -224,11 +272,14 @@ export function requireServable(config: Config, { apiKeys, pushSigningSecrets }:
 /** One that is malformed is left out: it has been told, and may be what is missing. */
 function missingToServe(values: Partial<Values>): string[] {
   const problems: string[] = []
-  const { API_KEYS: apiKeys, PUSH_SIGNING_SECRETS: signingSecrets, SCAN: scan } = values
-  if (apiKeys && signingSecrets && values.PUSH_AUTH !== 'none' && !mayPush(apiKeys, signingSecrets))
+  const { API_KEYS: apiKeys, PUSH_SIGNING_SECRETS: signingSecrets, PULL_QUEUES: queues, SCAN: scan } = values
+  const pushes = apiKeys && signingSecrets && (values.PUSH_AUTH === 'none' || mayPush(apiKeys, signingSecrets))
+  const pulls = apiKeys && queues && values.GENESYS_CLIENT_ID !== undefined && mayPull(apiKeys, queues)
+  if (apiKeys && signingSecrets && queues && !pushes && !pulls)
     problems.push(
       `No door is configured. Set ${prefix}API_KEYS to a key with the scope push, ${prefix}PUSH_SIGNING_SECRETS, or ` +
-        `${prefix}PUSH_AUTH=none on a loopback host.`,
+        `${prefix}PUSH_AUTH=none on a loopback host; or, to pull, credentials of Genesys Cloud with ${prefix}PULL_QUEUES ` +
+        `or a key with the scope pull.`,
     )
   if (scan === 'required')
     problems.push(
@@ -246,6 +297,15 @@ export function isPushOpen(config: Config, { apiKeys, pushSigningSecrets }: Secr
 
 function mayPush(apiKeys: ApiKey[], signingSecrets: string[]): boolean {
   return signingSecrets.length > 0 || apiKeys.some((key) => key.scopes.includes('push'))
+}
+
+/** Whether files are pulled: somebody may ask for it, or queues are listened to, and the platform can be asked. */
+export function isPullOpen(config: Config, { apiKeys, genesysClientSecret }: Secrets): boolean {
+  return mayPull(apiKeys, config.pull.queues) && config.genesys !== null && genesysClientSecret !== null
+}
+
+function mayPull(apiKeys: ApiKey[], queues: string[]): boolean {
+  return queues.length > 0 || apiKeys.some((key) => key.scopes.includes('pull'))
 }
 
 export function isLoopback(host: string): boolean {
@@ -311,6 +371,10 @@ function contradictions(values: Partial<Values>, env: Record<string, string | un
     )
   if (given('GENESYS_CLIENT_ID') !== given('GENESYS_CLIENT_SECRET'))
     problems.push(`${prefix}GENESYS_CLIENT_ID and ${prefix}GENESYS_CLIENT_SECRET belong together: set both or none.`)
+  if (given('ALERT_WEBHOOK') !== given('ALERT_WEBHOOK_SECRET'))
+    problems.push(`${prefix}ALERT_WEBHOOK and ${prefix}ALERT_WEBHOOK_SECRET belong together: set both or none.`)
+  if (values.PULL_QUEUES && values.PULL_QUEUES.length > 0 && !given('GENESYS_CLIENT_ID'))
+    problems.push(`${prefix}PULL_QUEUES needs ${prefix}GENESYS_CLIENT_ID and ${prefix}GENESYS_CLIENT_SECRET.`)
   return problems
 }
 
@@ -347,12 +411,23 @@ function toConfig(values: Values): Config {
             clientId: values.GENESYS_CLIENT_ID,
             loginUrl: values.GENESYS_LOGIN_URL ?? `https://login.${values.GENESYS_DOMAIN}`,
             apiUrl: values.GENESYS_API_URL ?? `https://api.${values.GENESYS_DOMAIN}`,
+            domain: values.GENESYS_DOMAIN,
+            exemptOrigins: exemptOrigins(values),
             requestsPerMinute: values.GENESYS_REQUESTS_PER_MINUTE,
           },
+    pull: { queues: values.PULL_QUEUES, downloadHosts: values.DOWNLOAD_HOSTS },
+    alert: values.ALERT_WEBHOOK === undefined ? null : { webhook: values.ALERT_WEBHOOK, on: values.ALERT_ON },
     confirm: { ways: values.CONFIRM, language: values.LANGUAGE, textsDir: values.TEXTS_DIR ?? null },
     retentionDays: values.RETENTION_DAYS ?? null,
     logLevel: values.LOG_LEVEL,
   })
+}
+
+function exemptOrigins(values: Values): string[] {
+  const { GENESYS_LOGIN_URL, GENESYS_API_URL, GENESYS_GUEST_URL, GENESYS_CDN_URL } = values
+  const set = [GENESYS_LOGIN_URL, GENESYS_API_URL, GENESYS_GUEST_URL, GENESYS_CDN_URL]
+  const urls = set.filter((url): url is string => url !== undefined && URL.canParse(url)).map((url) => new URL(url))
+  return [...new Set(urls.map(({ origin }) => origin).filter((origin) => origin !== 'null'))]
 }
 
 function deepFrozen<T extends object>(value: T): T {
@@ -365,6 +440,7 @@ function toSecrets(values: Values): Secrets {
     apiKeys: values.API_KEYS,
     pushSigningSecrets: values.PUSH_SIGNING_SECRETS,
     genesysClientSecret: values.GENESYS_CLIENT_SECRET ?? null,
+    alertWebhookSecret: values.ALERT_WEBHOOK_SECRET ?? null,
   }
   const hidden = { value: () => '[secrets]' }
   return Object.defineProperties(secrets, { toJSON: hidden, [inspect.custom]: hidden })

@@ -8,14 +8,15 @@ import { createRateLimit } from './access/rate.ts'
 import { createSenders } from './access/senders.ts'
 import { createTickets } from './access/tickets.ts'
 import { type Clock, systemClock } from './clock.ts'
-import { type Config, isPushOpen, requireServable, type Secrets } from './config.ts'
+import { type Config, isPullOpen, isPushOpen, requireServable, type Secrets } from './config.ts'
 import type { BodyTimes } from './doors/push/body.ts'
 import { makeFolder } from './durable.ts'
-import { ConfigError } from './errors.ts'
+import { ConfigError, Unavailable } from './errors.ts'
 import { createGenesysClient, type GenesysClient } from './genesys/client.ts'
 import { attachmentRoutes } from './http/attachments.ts'
 import { createDenials } from './http/denials.ts'
 import { operationRoutes } from './http/operations.ts'
+import { pullRoutes } from './http/pull.ts'
 import { pushRoutes } from './http/push.ts'
 import { createServer } from './http/server.ts'
 import type { ReaderLimits } from './http/slowReader.ts'
@@ -26,6 +27,7 @@ import type { Inspection } from './intake/inspect/inspect.ts'
 import { type Caller, type IntakeParts, intake } from './intake/intake.ts'
 import { createQuotas } from './intake/quota.ts'
 import { openSpool } from './intake/spool/spool.ts'
+import { alertOf, createAlerter } from './outbox/alerts.ts'
 import { createCourier } from './outbox/courier.ts'
 import { loadTexts } from './outbox/texts.ts'
 import { wayNamed } from './outbox/ways.ts'
@@ -36,6 +38,7 @@ import { createDatabaseFile, sqliteRecords } from './records/sqlite/sqlite.ts'
 import { type SweepResult, sweep } from './retention/sweep.ts'
 import type { Scanner } from './scan/scanner.ts'
 import { createKeyFile, type KeyRing, keyRing, readKeyFile } from './seal/keys.ts'
+import { createPulling, type Pulling } from './servicePull.ts'
 import { serviceTrail } from './serviceTrail.ts'
 import { fsStorage } from './storage/fs.ts'
 import type { Storage } from './storage/storage.ts'
@@ -130,11 +133,21 @@ async function compose(
   open.push(() => spool.close())
   // This process is the only one that serves from this folder, so leases that are left are of one that died.
   await records.releaseLeases(clock.now())
+  await records.releasePulls(clock.now())
+  await records.releaseAlerts(clock.now())
 
   const genesys = openGenesys(config, secrets, clock, events)
   const ways = genesys && config.confirm.ways.map((name) => wayNamed(name, { genesys, records, clock, events }))
   const courier =
-    genesys && ways && createCourier({ records, genesys, texts, ways, limits: config.policy, clock, events })
+    genesys &&
+    ways &&
+    ways.length > 0 &&
+    createCourier({ records, genesys, texts, ways, limits: config.policy, clock, events })
+  const { alertWebhookSecret } = secrets
+  const alerter =
+    config.alert && alertWebhookSecret !== null
+      ? createAlerter({ records, url: config.alert.webhook, secret: alertWebhookSecret, clock, events })
+      : null
   const scanners = overrides.scanners ?? (config.scan === 'off' ? null : [])
   const scan = scanners ? 'required' : 'off'
   const parts: IntakeParts = {
@@ -147,15 +160,30 @@ async function compose(
     keys,
     storage,
     records,
-    confirm: courier && texts,
+    confirm: courier ? texts : null,
+    alertOf: (attachment) => alertOf(attachment, config.alert?.on ?? []),
     clock,
     events,
   }
   const take = async (arrival: Arrival, caller: Caller) => {
     const outcome = await intake(arrival, caller, parts)
-    courier?.wake()
+    if (courier) courier.wake()
+    alerter?.wake()
     return outcome
   }
+  const pulling =
+    isPullOpen(config, secrets) && genesys && config.genesys
+      ? createPulling({
+          config: { ...config, genesys: config.genesys },
+          records,
+          genesys,
+          intake: take,
+          texts,
+          scan,
+          clock,
+          events,
+        })
+      : null
   const trail = serviceTrail({ version: manifest.version, config, secrets, keys }, { records, clock, events })
   const runSweep = async (signal?: AbortSignal) => {
     const days = { retentionDays: config.retentionDays, ...(signal && { signal }) }
@@ -196,6 +224,7 @@ async function compose(
     { name: 'scan', needed: true, freshMs: 5000, ask: () => askScanners(scanners) },
     { name: 'genesys', needed: false, freshMs: 30_000, ask: () => askGenesys(config, genesys) },
     { name: 'outbox', needed: false, freshMs: 1000, ask: () => askOutbox(records) },
+    ...(pulling ? [{ name: 'pull', needed: false, freshMs: 1000, ask: () => askPull(records, pulling) }] : []),
   ]
   const ready = readiness(probes, clock)
   const denials = createDenials({ records, clock, events })
@@ -208,6 +237,7 @@ async function compose(
           ticketRoutes({ credentials, tickets }),
         ]
       : []),
+    ...(pulling ? [pullRoutes({ credentials, ...pulling })] : []),
     attachmentRoutes({ readers, credentials, records, keys, storage, clock, events }),
     operationRoutes({ credentials, ready, metrics, policy: config.policy, scan, docs: config.http.docs }),
   ])
@@ -233,8 +263,18 @@ async function compose(
         ended.abort()
         await sweeping
       })
-      courier?.start()
-      open.push(() => courier?.stop())
+      if (courier) {
+        courier.start()
+        open.push(() => courier.stop())
+      }
+      if (alerter) {
+        alerter.start()
+        open.push(() => alerter.stop())
+      }
+      if (pulling) {
+        pulling.start()
+        open.push(() => pulling.stop())
+      }
       open.push(async () => {
         // A connection that had a request when we began to close stays open when it is answered.
         const idle = setInterval(() => app.server.closeIdleConnections(), 50)
@@ -333,9 +373,10 @@ async function refuseForeignObjects(records: Records, storage: Storage): Promise
     ])
 }
 
-/** Null: nothing is confirmed. */
+/** Null: nothing is confirmed, and nothing pulled. */
 export function openGenesys(config: Config, secrets: Secrets, clock: Clock, events: Events): GenesysClient | null {
-  if (!config.genesys || secrets.genesysClientSecret === null || config.confirm.ways.length === 0) return null
+  if (!config.genesys || secrets.genesysClientSecret === null) return null
+  if (config.confirm.ways.length === 0 && !isPullOpen(config, secrets)) return null
   return createGenesysClient({ ...config.genesys, clientSecret: secrets.genesysClientSecret, clock, events })
 }
 
@@ -350,6 +391,20 @@ async function askGenesys(config: Config, genesys: GenesysClient | null): Promis
   if (!genesys) return 'off: confirmations are switched off'
   await genesys.checkToken()
   return undefined
+}
+
+async function askPull(records: Records, pulling: Pulling): Promise<string | undefined> {
+  const { open, channels } = pulling.listening()
+  if (open < channels) throw new Unavailable(`${channels - open} of ${channels} notification channels are not open`)
+  const { lookups, fetching, unfetched } = await records.pullState()
+  const told = [
+    [lookups.pending, 'look-ups pending'],
+    [lookups.parked, 'look-ups given up'],
+    [fetching, 'files being fetched'],
+    [unfetched, 'files that could not be fetched'],
+  ] as const
+  const some = told.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`)
+  return some.length > 0 ? some.join(', ') : undefined
 }
 
 async function askOutbox(records: Records): Promise<string | undefined> {

@@ -27,7 +27,7 @@ export function demo(program: Command, io: Io): void {
       const { config, secrets } = readConfig({
         CLIPGATE_PORT: options.port,
         CLIPGATE_DATA_DIR: dataDir,
-        CLIPGATE_API_KEYS: `demo:push+read+admin:${demoKey}`,
+        CLIPGATE_API_KEYS: `demo:push+pull+read+admin:${demoKey}`,
         CLIPGATE_SCAN: 'off',
         CLIPGATE_GENESYS_CLIENT_ID: 'demo-client',
         CLIPGATE_GENESYS_CLIENT_SECRET: 'demo-secret',
@@ -72,16 +72,39 @@ async function sendOne(io: Io, serviceUrl: string, emulatorUrl: string): Promise
     }),
   )
   io.out(`photo.jpg went in through the push door: ${attachment.state}, ${attachment.size} bytes, ${attachment.id}`)
+  await untilConfirmed(io, id, emulatorUrl, 1)
+  await pullOne(io, id, serviceUrl, emulatorUrl)
+  await untilConfirmed(io, id, emulatorUrl, 2)
+}
+
+/** The customer sends it by the stock Messenger, past us; a flow asks us to fetch it. */
+async function pullOne(io: Io, conversationId: string, serviceUrl: string, emulatorUrl: string): Promise<void> {
+  const form = new FormData()
+  form.append('file', new Blob([await readFile(samplePath)], { type: 'image/jpeg' }), 'receipt.jpg')
+  const { messageId } = await json<{ messageId: string }>(
+    fetch(`${emulatorUrl}/_emulator/conversations/${conversationId}/messages`, { method: 'POST', body: form }),
+  )
+  const { attachments } = await json<{ attachments: { id: string; size: number; state: string }[] }>(
+    fetch(`${serviceUrl}/webhook/message`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${demoKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ conversationId, messageId }),
+    }),
+  )
+  const [pulled] = attachments
+  if (!pulled) throw new Error('The pull door found no file.')
+  io.out(`receipt.jpg was pulled from the platform: ${pulled.state}, ${pulled.size} bytes, ${pulled.id}`)
+}
+
+/** Until the conversation has got so many messages; tells the last. */
+async function untilConfirmed(io: Io, id: string, emulatorUrl: string, count: number): Promise<void> {
   const deadline = Date.now() + confirmedWithinMs
   while (Date.now() < deadline) {
     const conversation = await json<{ messages: { direction: string; text: string }[] }>(
       fetch(`${emulatorUrl}/_emulator/conversations/${id}`),
     )
     const said = conversation.messages.filter(({ direction }) => direction === 'outbound')
-    if (said.length > 0) {
-      for (const { text } of said) io.out(`The conversation got: ${text}\n`)
-      return
-    }
+    if (said.length >= count) return io.out(`The conversation got: ${said.at(-1)?.text}\n`)
     await sleep(100)
   }
   throw new Error(`No confirmation arrived within ${confirmedWithinMs / 1000} s.`)

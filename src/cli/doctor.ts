@@ -134,20 +134,20 @@ async function examineData(config: Config, find: Find): Promise<void> {
  */
 async function examineGenesys(config: Config, secrets: Secrets, find: Find): Promise<void> {
   const genesys = openGenesys(config, secrets, systemClock, createEvents(createLog('silent'), createMetrics()))
-  if (!genesys) {
+  const ways = config.confirm.ways.join(', ')
+  if (!genesys || ways === '')
     find(
       'genesys',
       'warning',
       'confirmations are off: without credentials, or by CLIPGATE_CONFIRM, nothing is said to a conversation',
     )
-    return
-  }
+  if (!genesys) return
   await genesys.checkToken().then(
     () =>
       find(
         'genesys',
         'ok',
-        `${config.genesys?.loginUrl} gives a token; ways to confirm, in order: ${config.confirm.ways.join(', ')}`,
+        `${config.genesys?.loginUrl} gives a token${ways && `; ways to confirm, in order: ${ways}`}`,
       ),
     (error: Error) => find('genesys', 'failed', error.message),
   )

@@ -112,6 +112,60 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v2/conversations/messages/{messageId}/details': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Get message */
+    get: operations['getConversationsMessageDetails']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/notifications/channels': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Create a new channel
+     * @description There is a limit of 20 channels per user/app combination. Creating a 21st channel will remove the channel with oldest last used date. Channels without an active connection will be removed first.
+     */
+    post: operations['postNotificationsChannels']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/notifications/channels/{channelId}/subscriptions': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    /** Replace the current list of subscriptions with a new list. */
+    put: operations['putNotificationsChannelSubscriptions']
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
 }
 export type webhooks = Record<string, never>
 export interface components {
@@ -143,6 +197,27 @@ export interface components {
     /** @description Shape left out of this subset (real name: AfterCallWork). */
     AfterCallWork: {
       [key: string]: unknown
+    }
+    Channel: {
+      connectUri?: string
+      id?: string
+      /**
+       * Format: date-time
+       * @description Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      expires?: string
+    }
+    ChannelTopic: {
+      id?: string
+      /** @enum {string} */
+      state?: 'Permitted' | 'Rejected'
+      rejectionReason?: string
+      missingPermissions?: string[]
+      /** @description The URI for this object */
+      selfUri?: string
+    }
+    ChannelTopicEntityListing: {
+      entities?: components['schemas']['ChannelTopic'][]
     }
     Conversation: {
       /** @description The globally unique identifier for the object. */
@@ -1649,6 +1724,109 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['TextMessageListing']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getConversationsMessageDetails: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description messageId */
+        messageId: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['MessageData']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  postNotificationsChannels: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Channel']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  putNotificationsChannelSubscriptions: {
+    parameters: {
+      query?: {
+        /** @description Optionally prevent throwing of errors for failed permissions checks. */
+        ignoreErrors?: boolean
+      }
+      header?: never
+      path: {
+        /** @description Channel ID */
+        channelId: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['ChannelTopic'][]
+      }
+    }
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['ChannelTopicEntityListing']
         }
       }
       400: components['responses']['BadRequest']

@@ -5,10 +5,10 @@ import { type Answer, ask, NoAnswer, numberIn, retryAfterOf } from './ask.ts'
 import type { Conversation } from './conversation.ts'
 import { AnswerLost, CredentialsRefused, GenesysRefused, GenesysUnavailable } from './errors.ts'
 import { createPace } from './pace.ts'
-import { createTokens } from './token.ts'
+import { type Bearer, createTokens } from './token.ts'
 
 type Schemas = components['schemas']
-type MessageData = Schemas['MessageData']
+export type MessageData = Schemas['MessageData']
 
 /** Who the token says that we are. */
 export interface TokenHolder {
@@ -39,6 +39,12 @@ export interface GenesysClient {
   sendMessage(conversationId: string, communicationId: string, textBody: string): Promise<void>
   /** At most 1,000 ids; ids that the conversation does not have are left out. */
   getMessages(conversationId: string, ids: string[]): Promise<MessageData[]>
+  /** One message, with the conversation that it belongs to. */
+  getMessage(messageId: string): Promise<MessageData>
+  /** A channel of the notification service. Whoever has its address hears what comes on it. */
+  createChannel(): Promise<{ id: string; connectUri: string }>
+  /** Makes these the topics of a channel, and keeps it for another 24 hours. Gives those that are refused, and why. */
+  subscribe(channelId: string, topics: string[]): Promise<{ topic: string; reason: string }[]>
   /** Adds to a participant's attributes and overwrites those named. */
   patchParticipantAttributes(
     conversationId: string,
@@ -49,6 +55,8 @@ export interface GenesysClient {
   checkToken(): Promise<TokenHolder>
   /** How many tokens were given so far. What holds for a token's life is remembered under this number. */
   tokensGiven(): number
+  /** For downloads, which the same limits bound. */
+  bearer: Bearer
 }
 
 export interface GenesysClientOptions {
@@ -225,6 +233,40 @@ export function createGenesysClient(options: GenesysClientOptions): GenesysClien
       })
       return objectIn<Schemas['TextMessageListing']>(body).entities ?? []
     },
+    async getMessage(messageId) {
+      const body = await call({
+        route: 'GET /api/v2/conversations/messages/{messageId}/details',
+        path: `/api/v2/conversations/messages/${segment(messageId)}/details`,
+        repeatable: true,
+      })
+      return objectIn<MessageData>(body)
+    },
+    async createChannel() {
+      const body = await call({
+        route: 'POST /api/v2/notifications/channels',
+        path: '/api/v2/notifications/channels',
+        repeatable: true,
+      })
+      const { id, connectUri } = objectIn<Schemas['Channel']>(body)
+      if (!id || !connectUri || !URL.canParse(connectUri))
+        throw new GenesysUnavailable('Genesys answers with a channel that has no address')
+      return { id, connectUri }
+    },
+    async subscribe(channelId, topics) {
+      const body = await call({
+        route: 'PUT /api/v2/notifications/channels/{channelId}/subscriptions',
+        path: `/api/v2/notifications/channels/${segment(channelId)}/subscriptions?ignoreErrors=true`,
+        body: topics.map((id) => ({ id })),
+        repeatable: true,
+      })
+      const { entities = [] } = objectIn<Schemas['ChannelTopicEntityListing']>(body)
+      return entities
+        .filter(({ state }) => state === 'Rejected')
+        .map(({ id, rejectionReason, missingPermissions }) => ({
+          topic: id ?? '',
+          reason: [rejectionReason, ...(missingPermissions ?? [])].filter(Boolean).join(' '),
+        }))
+    },
     async patchParticipantAttributes(conversationId, participantId, attributes) {
       await call({
         route: 'PATCH /api/v2/conversations/{id}/participants/{participantId}/attributes',
@@ -240,6 +282,14 @@ export function createGenesysClient(options: GenesysClientOptions): GenesysClien
       return checking
     },
     tokensGiven: () => tokens.given(),
+    bearer: {
+      async get() {
+        const token = await tokens.get()
+        await pace.turn(now() + longestTurnsMs)
+        return token
+      },
+      drop: (token) => tokens.drop(token),
+    },
   }
 }
 

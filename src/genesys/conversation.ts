@@ -29,4 +29,27 @@ export function newestMessageIds(conversation: Conversation, limit: number): str
     .map(({ id }) => id)
 }
 
+/** Who writes to the customer, and not as the customer. */
+const ourSide = ['agent', 'user']
+
+/**
+ * Ids of the messages that may have brought a file from the customer, oldest first. Whether the details of a message always
+ * say what is in it is unconfirmed: where they say nothing, it may.
+ */
+export function messagesWithFiles(conversation: Conversation): string[] {
+  const messages = (conversation.participants ?? [])
+    .filter(({ purpose }) => !ourSide.includes(purpose ?? ''))
+    .flatMap(({ messages }) => messages ?? [])
+    .flatMap(({ messages }) => messages ?? [])
+    .filter(({ messageMetadata }) => mayHaveFile(messageMetadata))
+    .map(({ messageId, messageTime }) => ({ id: messageId, at: Date.parse(messageTime ?? '') || 0 }))
+    .filter((message): message is { id: string; at: number } => message.id !== undefined)
+    .sort((a, b) => a.at - b.at)
+  return [...new Set(messages.map(({ id }) => id))]
+}
+
+export function mayHaveFile(metadata: { content?: { contentType?: string }[] } | null | undefined): boolean {
+  return !metadata?.content || metadata.content.some(({ contentType }) => contentType === 'Attachment')
+}
+
 export const hasEnded = ({ endTime }: Conversation): boolean => endTime !== undefined && endTime !== null

@@ -17,6 +17,14 @@ export interface Tokens {
   given(): number
 }
 
+/** The token, for whoever sends it itself. */
+export interface Bearer {
+  /** When it is our turn by our own pace. Throws `CredentialsRefused` or `GenesysUnavailable`. */
+  get(): Promise<string>
+  /** The platform does not take this token. */
+  drop(token: string): void
+}
+
 export interface TokensOptions {
   loginUrl: string
   clientId: string

@@ -36,8 +36,12 @@ export const attachmentShape = z.object({
       at: nullable(z.iso.datetime()),
       possiblyRepeated: z.boolean().optional(),
     }),
-  ).describe('Null: it belongs to no conversation.'),
-  receivedAt: z.iso.datetime(),
+  ).describe('Null: it belongs to no conversation, or is not here.'),
+  receivedAt: z.iso.datetime().describe('When it came in; through the pull door, when it was learned of.'),
+  agentMayHaveSeen: z
+    .literal(true)
+    .optional()
+    .describe('It was pulled from the platform, so the agent may have opened it before it was judged.'),
 })
 
 export const problemShape = z.object({
@@ -82,6 +86,40 @@ export const pushAnswer = z.object({
   message: z.string(),
   attachment: attachmentShape,
 })
+
+const requiredId = z.string().regex(/^[A-Za-z0-9_-]{1,100}$/, 'may have letters, digits, - and _ only')
+
+export const pullRequest = z.strictObject({
+  conversationId: requiredId,
+  messageId: requiredId
+    .nullable()
+    .default(null)
+    .describe('Without it: every message of the conversation whose files are not known yet.'),
+  language: z.string().max(35).nullable().default(null).describe('BCP 47; of the sentence that the customer gets.'),
+})
+
+export const pullQuery = z.object({
+  wait: z.literal('0').optional().describe('0: answer at once, with what is known.'),
+})
+
+export const pullAnswer = z.object({
+  conversationId: z.string(),
+  status: z.enum(['done', 'pending']).describe('pending: something is on its way, and goes on.'),
+  count: z.number().int(),
+  accepted: z.number().int(),
+  refused: z.number().int(),
+  sentence: z.string().describe('What a flow can say to the customer; empty when there is no file.'),
+  attachments: z.array(attachmentShape).describe('Newest first, at most 100.'),
+})
+
+const eventShape = z.looseObject({
+  id: z.string().optional().describe('By which an event that comes again is known.'),
+  detail: z.looseObject({ topicName: z.string().optional(), eventBody: z.looseObject({}).optional() }),
+})
+
+export const eventsRequest = z.union([eventShape, z.array(eventShape).max(1000)])
+
+export const eventsAnswer = z.object({ taken: z.number().int(), repeated: z.number().int() })
 
 export const listQuery = z.object({
   conversationId: z.string().optional(),

@@ -1,4 +1,5 @@
 import type { Door } from '../attachment.ts'
+import type { HeldFetch } from '../records/questions/fetches.ts'
 import type { Spend } from '../records/questions/tickets.ts'
 
 /** A file as it came through a door, not yet believed. */
@@ -14,6 +15,8 @@ export interface Arrival {
   declaredType: string
   /** What the sender calls this delivery, so that the same one twice is one. Null: it did not say. */
   delivery: { scope: string; key: string } | null
+  /** What we knew of it before its bytes were here, which ends when the record commits. Null: it came by itself. */
+  fetch: (HeldFetch & { learnedAt: Date }) | null
   /** What the sender's credentials lose when the record commits. */
   spend: Spend | null
   /** Whether what the sender is becomes known only at the end of its bytes: until then it has a small pool of its own. */

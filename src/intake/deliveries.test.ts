@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { settlement } from '../../tests/fixtures/settlements.ts'
+import { epoch, settlement } from '../../tests/fixtures/settlements.ts'
 import { newAttachmentId } from '../attachment.ts'
 import { Conflict, Gone } from '../errors.ts'
 import { messageScope } from '../records/questions/settle.ts'
@@ -89,16 +89,22 @@ describe('a delivery', () => {
 describe('a delivery that was here before', () => {
   const { attachment } = settlement()
   const delivery = { ...key, fingerprint: 'f' }
+  const pushed = { fetch: null }
 
   it('gets the first answer again', () => {
-    expect(sameAnswer(delivery, { fingerprint: 'f', answer: attachment })).toBe(attachment)
+    expect(sameAnswer(delivery, { fingerprint: 'f', answer: attachment }, pushed)).toBe(attachment)
   })
 
   it('with another file is a conflict', () => {
-    expect(() => sameAnswer(delivery, { fingerprint: 'other', answer: attachment })).toThrow(Conflict)
+    expect(() => sameAnswer(delivery, { fingerprint: 'other', answer: attachment }, pushed)).toThrow(Conflict)
+  })
+
+  it('that we fetched ourselves is the same file under whatever name it was pushed', () => {
+    const fetch = { attachmentId: attachment.id, lease: 'l', learnedAt: epoch }
+    expect(sameAnswer(delivery, { fingerprint: 'other', answer: attachment }, { fetch })).toBe(attachment)
   })
 
   it('and whose file was erased is gone, and does not come back', () => {
-    expect(() => sameAnswer(delivery, { fingerprint: null, answer: null })).toThrow(Gone)
+    expect(() => sameAnswer(delivery, { fingerprint: null, answer: null }, pushed)).toThrow(Gone)
   })
 })

@@ -22,10 +22,17 @@ export function deliveryOf(arrival: Named, file: Spooled): Delivery | null {
   return { scope: messageScope, key: digestOf([conversationId, messageId, ...told]), fingerprint }
 }
 
-/** What the first arrival was answered. Throws when this one is another file, or its attachment was erased. */
-export function sameAnswer(delivery: Delivery, earlier: EarlierDelivery): Attachment {
+/**
+ * What the first arrival was answered. Throws when this one is another file, or its attachment was erased. What we fetched
+ * ourselves is the same file under whatever name a sender has pushed it: message and content are the same.
+ */
+export function sameAnswer(
+  delivery: Delivery,
+  earlier: EarlierDelivery,
+  { fetch }: Pick<Arrival, 'fetch'>,
+): Attachment {
   if (!earlier.answer) throw new Gone('The file of this delivery was erased.')
-  if (earlier.fingerprint !== delivery.fingerprint)
+  if (earlier.fingerprint !== delivery.fingerprint && fetch === null)
     throw new Conflict('conflict', 'This delivery was made before with another file, name, type or message.')
   return earlier.answer
 }

@@ -1,6 +1,7 @@
-import { type Attachment, newAttachmentId, type Verdict } from '../attachment.ts'
+import { type Attachment, newAttachmentId, seenOf, type Verdict } from '../attachment.ts'
 import type { Clock } from '../clock.ts'
-import { OutcomeUnknown, Refused, Unauthorized } from '../errors.ts'
+import { Gone, OutcomeUnknown, Refused, Unauthorized } from '../errors.ts'
+import type { NewAlert } from '../records/questions/alerts.ts'
 import type { Records } from '../records/records.ts'
 import { type Scanner, scanWithAll } from '../scan/scanner.ts'
 import type { KeyRing } from '../seal/keys.ts'
@@ -27,6 +28,8 @@ export interface IntakeParts {
   records: Records
   /** Null: nothing is confirmed. Else the language for arrivals that name none that we have. */
   confirm: { languageOf(asked: string | null): string } | null
+  /** What the operator's webhook is to be told of a file. */
+  alertOf(attachment: Attachment): NewAlert | null
   clock: Clock
   events: Events
 }
@@ -55,6 +58,7 @@ export async function intake(arrival: Arrival, caller: Caller, parts: IntakePart
   if (!mayBeKnown) await parts.quotas.foresee(arrival.conversationId)
   const leave = await parts.admission.enter(arrival.delivery, arrival)
   try {
+    // Also of what was known under another: two who fetch the same file never write over, or remove, each other's bytes.
     const id = newAttachmentId()
     const options = { id, dataKey: parts.keys.newDataKey(), maxBytes: parts.policy.maxFileBytes }
     const file = await parts.spool.spool(arrival.bytes, options)
@@ -64,7 +68,7 @@ export async function intake(arrival: Arrival, caller: Caller, parts: IntakePart
       const delivery = deliveryOf(arrival, file)
       const earlier = delivery && (await parts.records.earlierDelivery(delivery))
       if (delivery && earlier) {
-        const attachment = sameAnswer(delivery, earlier)
+        const attachment = sameAnswer(delivery, earlier, arrival)
         if (arrival.spend && !(await parts.records.spend(arrival.spend))) throw new Unauthorized(usedUp)
         return { attachment, repeated: true }
       }
@@ -106,7 +110,7 @@ async function settle(
   { who, requestId }: Caller,
   file: Spooled,
   judgement: Judgement,
-  { records, storage, keys, scanners, confirm, quotas, clock, events }: IntakeParts,
+  { records, storage, keys, scanners, confirm, alertOf, quotas, clock, events }: IntakeParts,
 ): Promise<Outcome> {
   const now = clock.now()
   const { id } = file
@@ -129,7 +133,8 @@ async function settle(
     scan: scanners ? 'required' : 'off',
     verdicts: judgement.accepted ? judgement.verdicts : [],
     confirmation: conversationId === null ? null : { state: owed ? 'pending' : 'off', way: null, at: null },
-    receivedAt: now.toISOString(),
+    receivedAt: (arrival.fetch?.learnedAt ?? now).toISOString(),
+    ...seenOf(arrival.door),
   }
   const delivery = deliveryOf(arrival, file)
   const kept = judgement.accepted && !file.tooLarge
@@ -141,14 +146,17 @@ async function settle(
       delivery,
       spend: arrival.spend,
       quotaUse: quotas.useOf(conversationId, refusal ? 0 : (file.size ?? 0)),
+      fetch: arrival.fetch && { attachmentId: arrival.fetch.attachmentId, lease: arrival.fetch.lease },
+      alert: alertOf(attachment),
       audit: { at: now, who, what: 'take', object: id, outcome: refusal?.code ?? 'accepted', requestId, detail: null },
     })
     // What cannot be removed now is an orphan, which the sweep removes: the answer is known.
     if (settled.kind !== 'settled' && kept) await storage.remove(id).catch(() => {})
     if (settled.kind === 'spent') throw new Unauthorized(usedUp)
     if (settled.kind === 'over_quota') throw quotas.exceeded()
+    if (settled.kind === 'not_held') throw new Gone('The file was fetched or erased meanwhile.')
     if (settled.kind === 'already' && delivery) {
-      return { attachment: sameAnswer(delivery, settled.earlier), repeated: true }
+      return { attachment: sameAnswer(delivery, settled.earlier, arrival), repeated: true }
     }
   } catch (error) {
     // A commit that may stand leaves its bytes alone: the sweep asks the records again before it removes them.

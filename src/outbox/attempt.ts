@@ -36,8 +36,9 @@ export async function attempt(leased: Leased, attachment: Attachment, parts: Att
       views,
     }
     const refusals: { reason: string; final: boolean }[] = []
+    const warned = await warn(owed, attachment, ways)
     for (const way of ways) {
-      const answer = await way.confirm(owed)
+      const answer = warned && way.name === 'attributes' ? warned : await way.confirm(owed)
       if (answer.kind === 'delivered')
         return { kind: 'delivered', way: way.name, at: clock.now(), possiblyRepeated: answer.possiblyRepeated }
       refusals.push({ reason: `${way.name}: ${answer.reason}`, final: answer.final })
@@ -48,6 +49,15 @@ export async function attempt(leased: Leased, attachment: Attachment, parts: Att
   } catch (error) {
     return later(leased, failureOf(error, uncertain, parts), parts)
   }
+}
+
+/**
+ * A bad file that an agent may have opened: the agent's script is told, whichever way the customer is, and first.
+ * Null: there is nothing to warn of, or attributes are switched off.
+ */
+async function warn(owed: Owed, { state, agentMayHaveSeen }: Attachment, ways: ConfirmationWay[]) {
+  const attributes = ways.find(({ name }) => name === 'attributes')
+  return agentMayHaveSeen && state === 'refused' && attributes ? attributes.confirm(owed) : null
 }
 
 interface Failure {

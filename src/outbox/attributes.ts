@@ -14,12 +14,13 @@ const longestList = 2000
 
 /** The attributes that tell an agent's script of a conversation's files, which come newest first. */
 export function attributesOf(attachments: Attachment[], now: Date): Record<string, string> {
-  const files = attachments.slice(0, mostFiles).map(({ id, filename, state, code, receivedAt }) => ({
+  const files = attachments.slice(0, mostFiles).map(({ id, filename, state, code, receivedAt, agentMayHaveSeen }) => ({
     id,
     name: shownName(filename ?? ''),
     state,
     code,
     at: receivedAt,
+    ...(agentMayHaveSeen && { seen: true }),
   }))
   while (JSON.stringify(files).length > longestList) files.pop()
   return {

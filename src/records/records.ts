@@ -1,15 +1,35 @@
 import type { Kysely } from 'kysely'
+import { alertState, forgetAlerts, leaseAlerts, releaseAlerts, settleAlert } from './questions/alerts.ts'
 import {
   attachment,
   idsOfConversation,
   listAttachments,
   newestOfConversation,
+  pulledOf,
   receivedBefore,
   storedAmong,
 } from './questions/attachments.ts'
 import { audit, auditHas, auditHeads, findAudit, listAudit, verifyAudit } from './questions/audit.ts'
 import { bytesRemoved, erase, erasedButStored } from './questions/erase.ts'
+import {
+  backfillState,
+  knownMessages,
+  leaseFetches,
+  pullState,
+  releasePulls,
+  retryFetches,
+  settleFetch,
+} from './questions/fetches.ts'
 import { dataKey, masterKeyIds, masterKeys, nameMasterKey } from './questions/keys.ts'
+import {
+  askLookups,
+  conversationsSince,
+  forgetLookups,
+  leaseLookups,
+  lookupState,
+  settleLookup,
+  takeEvents,
+} from './questions/lookups.ts'
 import {
   deliveredByWay,
   dropConfirmations,
@@ -49,6 +69,13 @@ export const reads = {
   ticket,
   signatureUsed,
   quotaUsed,
+  pulledOf,
+  knownMessages,
+  lookupState,
+  conversationsSince,
+  pullState,
+  backfillState,
+  alertState,
 }
 
 /** Changes: each is one value, and one transaction. */
@@ -67,6 +94,19 @@ export const changes = {
   releaseLeases,
   retryConfirmations,
   dropConfirmations,
+  askLookups,
+  takeEvents,
+  leaseLookups,
+  settleLookup,
+  forgetLookups,
+  leaseFetches,
+  settleFetch,
+  retryFetches,
+  releasePulls,
+  leaseAlerts,
+  settleAlert,
+  releaseAlerts,
+  forgetAlerts,
   audit,
 }
 

@@ -18,6 +18,11 @@ export interface Schema {
   }
   conversation_usage: { conversation_id: string; day: string; files: number; bytes: number }
   used_signatures: { digest: string; until: number }
+  lookups: LookupRow
+  fetches: FetchRow
+  fetch_names: { attachment_id: string; filename: string; declared_type: string }
+  alerts: AlertRow
+  seen_events: { id: string; at: number }
   /** Who writes a chain of audit rows. */
   audit_nodes: { node: string }
   audit: AuditRow
@@ -64,6 +69,51 @@ export interface ConfirmationRow {
   lease: string | null
   uncertain: number
   possibly_repeated: number
+  reason: string | null
+  created_at: number
+  settled_at: number | null
+}
+
+export interface LookupRow {
+  conversation_id: string
+  message_id: string
+  language: string | null
+  backfill: string | null
+  asks: number
+  state: string
+  attempts: number
+  next_at: number
+  lease: string | null
+  reason: string | null
+  asked_at: number
+}
+
+export interface FetchRow {
+  attachment_id: string
+  conversation_id: string
+  message_id: string
+  source_id: string
+  language: string | null
+  backfill: string | null
+  scan: string
+  state: string
+  became: string | null
+  attempts: number
+  next_at: number
+  lease: string | null
+  reason: string | null
+  learned_at: number
+  settled_at: number | null
+}
+
+export interface AlertRow {
+  id: string
+  attachment_id: string
+  kind: string
+  state: string
+  attempts: number
+  next_at: number
+  lease: string | null
   reason: string | null
   created_at: number
   settled_at: number | null

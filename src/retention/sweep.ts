@@ -18,6 +18,8 @@ export interface SweepResult {
 
 /** How long a sender's own name for a delivery is remembered. */
 const deliveryKeptDays = 7
+/** How long what was looked at is remembered, so that a backfill is resumed, and an event known again (retried for 4 days). */
+const lookupKeptDays = 35
 const dayMs = 24 * 60 * 60 * 1000
 const batch = 500
 
@@ -83,6 +85,8 @@ export async function sweep({ retentionDays, signal }: SweepOptions, parts: Eras
   orphans += await removeUnclaimed(old)
 
   await records.forgetSpent(now)
+  await records.forgetAlerts({ before: new Date(now.getTime() - deliveryKeptDays * dayMs) })
+  await records.forgetLookups({ before: new Date(now.getTime() - lookupKeptDays * dayMs) })
   // A day more than ours: nodes may differ in what day it is.
   await records.forgetUsage(new Date(now.getTime() - 2 * dayMs).toISOString().slice(0, 10))
   await records.forgetDeliveries({ before: new Date(now.getTime() - deliveryKeptDays * dayMs) })

@@ -92,6 +92,62 @@ export function createEvents(log: Log, metrics: Metrics) {
       metrics.confirmations.inc({ outcome: 'parked', way: '' })
       log.error({ attachmentId, reason }, 'confirmation parked')
     },
+    /** A conversation, or one message of it, was looked at, and had so many files that were not known. */
+    lookedUp(conversationId: string, messageId: string | null, found: number) {
+      metrics.pullLookups.inc({ outcome: 'done' })
+      log.info({ conversationId, messageId, found }, 'looked at for files')
+    },
+    lookupDelayed(conversationId: string, reason: string, nextAt: Date) {
+      metrics.pullLookups.inc({ outcome: 'retry' })
+      log.warn({ conversationId, reason, nextAt }, 'look-up delayed')
+    },
+    lookupGivenUp(conversationId: string, outcome: 'missing' | 'parked', reason: string) {
+      metrics.pullLookups.inc({ outcome })
+      log[outcome === 'parked' ? 'error' : 'warn']({ conversationId, outcome, reason }, 'look-up given up')
+    },
+    fetchDelayed(attachmentId: AttachmentId, reason: string, nextAt: Date) {
+      metrics.pullFetches.inc({ outcome: 'retry' })
+      log.warn({ attachmentId, reason, nextAt }, 'fetch delayed')
+    },
+    fileUnfetched(attachmentId: AttachmentId, conversationId: string, reason: string) {
+      metrics.pullFetches.inc({ outcome: 'unfetched' })
+      log.error({ attachmentId, conversationId, reason }, 'file cannot be fetched')
+    },
+    /** The agent may have opened it, and it was refused. */
+    seenFileRefused({ id, conversationId, code }: Attachment) {
+      metrics.seenFilesRefused.inc({ code: code ?? '' })
+      log.error({ attachmentId: id, conversationId, code }, 'a file that an agent may have seen was refused')
+    },
+    alerted: (alertId: string, kind: string, attempts: number) => {
+      metrics.alerts.inc({ kind, outcome: 'delivered' })
+      log.info({ alertId, kind, attempts }, 'alert delivered')
+    },
+    alertDelayed(alertId: string, reason: string, nextAt: Date) {
+      metrics.alerts.inc({ kind: '', outcome: 'retry' })
+      log.warn({ alertId, reason, nextAt }, 'alert delayed')
+    },
+    alertParked(alertId: string, reason: string) {
+      metrics.alerts.inc({ kind: '', outcome: 'parked' })
+      log.error({ alertId, reason }, 'alert parked')
+    },
+    alerterFailed: (error: unknown) => log.error(causes(error), 'alerter failed'),
+    alertsCounted(pending: number, parked: number) {
+      metrics.alertsWaiting.set({ state: 'pending' }, pending)
+      metrics.alertsWaiting.set({ state: 'parked' }, parked)
+    },
+    listening: (topics: number) => log.info({ topics }, 'listening to notifications'),
+    notListening(reason: string) {
+      metrics.notificationGaps.inc()
+      log.warn({ reason }, 'not listening to notifications')
+    },
+    topicRejected: (topic: string, reason: string) => log.error({ topic, reason }, 'topic rejected'),
+    pullFailed: (error: unknown) => log.error(causes(error), 'pull failed'),
+    pullCounted({ lookups, fetching, unfetched }: { lookups: number; fetching: number; unfetched: number }) {
+      metrics.pullPending.set({ what: 'lookups' }, lookups)
+      metrics.pullPending.set({ what: 'files' }, fetching)
+      metrics.pullUnfetched.set(unfetched)
+    },
+
     courierFailed: (error: unknown) => log.error(causes(error), 'courier failed'),
     outboxCounted(pending: number, parked: number) {
       metrics.outboxPending.set(pending)

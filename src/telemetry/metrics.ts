@@ -53,6 +53,52 @@ export function createMetrics(uploadsRunning: () => number = () => 0) {
       help: 'Confirmations given up until retried.',
       registers,
     }),
+    pullLookups: new Counter({
+      name: 'clipgate_pull_lookups_total',
+      help: 'Attempts to look at conversations and messages for files, by how they ended.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    pullFetches: new Counter({
+      name: 'clipgate_pull_fetches_total',
+      help: 'Attempts to fetch a file that failed, by how they ended. Those that did not are in clipgate_files_total.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    pullPending: new Gauge({
+      name: 'clipgate_pull_pending',
+      help: 'What is to be looked at (lookups), and files that are to be fetched (files).',
+      labelNames: ['what'],
+      registers,
+    }),
+    pullUnfetched: new Gauge({
+      name: 'clipgate_pull_unfetched',
+      help: 'Files that could not be fetched and are given up until retried.',
+      registers,
+    }),
+    seenFilesRefused: new Counter({
+      name: 'clipgate_seen_files_refused_total',
+      help: 'Files that an agent may have seen and that were refused, by code.',
+      labelNames: ['code'],
+      registers,
+    }),
+    alerts: new Counter({
+      name: 'clipgate_alerts_total',
+      help: 'Attempts to tell the alert webhook of a file, by kind and how they ended.',
+      labelNames: ['kind', 'outcome'],
+      registers,
+    }),
+    alertsWaiting: new Gauge({
+      name: 'clipgate_alerts_waiting',
+      help: 'Alerts that are owed to the webhook (pending), and given up until retried (parked).',
+      labelNames: ['state'],
+      registers,
+    }),
+    notificationGaps: new Counter({
+      name: 'clipgate_notification_gaps_total',
+      help: 'How often a channel of the notification service was lost, or could not be opened.',
+      registers,
+    }),
     genesysRequests: new Counter({
       name: 'clipgate_genesys_requests_total',
       help: 'Requests to Genesys Cloud, by route and status (0: no answer).',

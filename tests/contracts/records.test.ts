@@ -1,4 +1,6 @@
 import { temporaryRecords } from '../database.ts'
+import { pullContract } from './pulls.ts'
 import { recordsContract } from './records.ts'
 
 recordsContract('SQLite', temporaryRecords)
+pullContract('SQLite', temporaryRecords)

@@ -102,6 +102,9 @@ describe('the audit trail', () => {
     })
     await clipgate(dataDir, ['outbox', 'retry'])
     await clipgate(dataDir, ['outbox', 'drop', refused.body.attachmentId])
+    await clipgate(dataDir, ['pull', 'retry'])
+    await writeFile(join(dataDir, 'ids'), '7d5e2b1c-0c3a-4c53-9f8a-2e4d5a6b7c81\n')
+    await clipgate(dataDir, ['pull', 'backfill', '--no-wait', '--conversations', join(dataDir, 'ids')])
     await clipgate(dataDir, ['keys', 'export', '--out', join(dataDir, 'copy.key')])
     await clipgate(dataDir, ['keys', 'create', '--out', join(dataDir, 'second.key')])
     await service.service.stop()
@@ -131,6 +134,8 @@ describe('the audit trail', () => {
         ['reader', 'request_refuse', id, 'gone'],
         ['cli', 'outbox_retry', null, '0 due again'],
         ['cli', 'outbox_drop', refused.body.attachmentId, '0 dropped'],
+        ['cli', 'pull_retry', null, '0 due again'],
+        ['cli', 'pull_backfill', null, '1 conversations'],
         ['cli', 'key_export', first, 'copying'],
         ['cli', 'key_make', second, 'made'],
         ['(service)', 'service_stop', null, manifest.version],

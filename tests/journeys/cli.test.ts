@@ -24,7 +24,18 @@ describe('every command', () => {
   it('explains itself, and the table of them is complete', async () => {
     const { code, out } = await clipgate(['--help'])
     expect(code).toBe(0)
-    for (const command of ['serve', 'demo', 'emulator', 'doctor', 'migrate', 'keys', 'outbox', 'audit', 'erase']) {
+    for (const command of [
+      'serve',
+      'demo',
+      'emulator',
+      'doctor',
+      'migrate',
+      'keys',
+      'outbox',
+      'pull',
+      'audit',
+      'erase',
+    ]) {
       expect(out).toContain(`  ${command}`)
       const help = await clipgate([command, '--help'])
       expect([help.code, help.out]).toEqual([0, expect.stringContaining(`Usage: clipgate ${command}`)])
@@ -39,6 +50,7 @@ describe('every command', () => {
     [['keys', 'create']],
     [['outbox', 'list', '--limit', 'abc']],
     [['keys', 'list']],
+    [['pull', 'backfill']],
   ])('exits with 2 on wrong use: %s', async (args) => {
     const { code, err } = await clipgate(args, testEnvironment(await temporaryFolder(), 'http://127.0.0.1:9'))
     expect(code).toBe(2)
@@ -55,7 +67,7 @@ describe('serve', () => {
       CLIPGATE_SCAN: 'maybe',
     })
     expect(code).toBe(2)
-    expect(err.trim().split('\n')).toHaveLength(3)
+    expect(err.trim().split('\n')).toHaveLength(4)
     expect(err).toContain('Did you mean CLIPGATE_MAX_FILE_BYTES?')
   })
 
@@ -110,6 +122,7 @@ describe('demo --once', () => {
   it('ends with 0 after the confirmation was seen, and leaves nothing behind', async () => {
     const { code, out } = await clipgate(['demo', '--once', '--port', '0', '--emulator-port', '0'])
     expect([code, out]).toEqual([0, expect.stringMatching(/The conversation got: .*photo\.jpg.*#[0-9A-Z]{8}/)])
+    expect(out).toMatch(/receipt\.jpg was pulled[\s\S]*The conversation got: .*receipt\.jpg.*#[0-9A-Z]{8}/)
     expect(existsSync(/^Data +(\S+)/m.exec(out)![1]!)).toBe(false)
   })
 
@@ -261,6 +274,6 @@ describe('migrate and doctor', () => {
     expect(bad.out).toMatch(/warning +data folder: .* can be read by others/)
     expect(
       (await clipgate(['doctor'], { CLIPGATE_PORT: 'x', CLIPGATE_SCAN: 'y' })).out.match(/failed +configuration/g),
-    ).toHaveLength(2)
+    ).toHaveLength(3)
   })
 })

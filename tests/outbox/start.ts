@@ -62,6 +62,8 @@ export async function start(options: Options = {}) {
       delivery: null,
       spend: null,
       quotaUse: null,
+      fetch: null,
+      alert: null,
       audit: { at: clock.now(), who: 'test', what: 'take', object: null, outcome: '', requestId: null, detail: null },
     })
     return attachment.id

@@ -43,6 +43,7 @@ export async function push(
       filename,
       declaredType: declaredType ? canonicalType(declaredType).slice(0, 255) : typeOfName(filename),
       delivery: key === null ? null : { scope: scopeOf(sender), key },
+      fetch: null,
       spend: sender.spend,
       unproven: sender.signed !== null,
       proved: async () => {

@@ -1,7 +1,17 @@
-import type { Kysely, Selectable } from 'kysely'
-import type { Attachment, AttachmentId, AttachmentState, Confirmation, Door, Verdict, Way } from '../../attachment.ts'
+import { type Kysely, type Selectable, sql } from 'kysely'
+import {
+  type Attachment,
+  type AttachmentId,
+  type AttachmentState,
+  type Confirmation,
+  type Door,
+  seenOf,
+  type Verdict,
+  type Way,
+} from '../../attachment.ts'
 import type { RefusalCode } from '../../errors.ts'
-import type { AttachmentRow, ConfirmationRow, Schema } from '../schema.ts'
+import type { AttachmentRow, ConfirmationRow, FetchRow, Schema } from '../schema.ts'
+import { beginsManyNames, named } from './words.ts'
 
 /** Which attachments, newest first. */
 export interface AttachmentQuery {
@@ -19,13 +29,56 @@ export interface AttachmentQuery {
   after?: { receivedAt: number; id: string } | undefined
 }
 
-/** Null: there is no such attachment. */
+/** Null: there is no such attachment. One that turned out to be another is that one. */
 export async function attachment(db: Kysely<Schema>, id: string): Promise<Attachment | null> {
   const row = await withConfirmation(db).where('attachments.id', '=', id).executeTakeFirst()
-  return row ? toAttachment(row) : null
+  if (row) return toAttachment(row)
+  const fetch = await notHere(db).where('fetches.attachment_id', '=', id).executeTakeFirst()
+  if (fetch) return toFetch(fetch)
+  const became = await db
+    .selectFrom('fetches')
+    .select('became')
+    .where('attachment_id', '=', id)
+    .where('became', 'is not', null)
+    .where('became', '!=', id)
+    .executeTakeFirst()
+  return became?.became ? attachment(db, became.became) : null
 }
 
 export async function listAttachments(db: Kysely<Schema>, query: AttachmentQuery): Promise<Attachment[]> {
+  // In this order: one that comes in between the two questions is in both, and is taken as what it is now.
+  const away = await listNotHere(db, query)
+  const here = await listHere(db, query)
+  const ids = new Set(here.map(({ id }) => id))
+  return [...here, ...away.filter(({ id }) => !ids.has(id))]
+    .sort((a, b) => Date.parse(b.receivedAt) - Date.parse(a.receivedAt) || (a.id < b.id ? 1 : -1))
+    .slice(0, query.limit)
+}
+
+async function listNotHere(db: Kysely<Schema>, query: AttachmentQuery): Promise<Attachment[]> {
+  const { conversationId, state, type, door, from, to, q, after } = query
+  const asked = state === undefined || state === 'fetching' || state === 'unfetched'
+  if (!asked || type !== undefined || (door !== undefined && door !== 'pull')) return []
+  let rows = notHere(db)
+    .orderBy('fetches.learned_at', 'desc')
+    .orderBy('fetches.attachment_id', 'desc')
+    .limit(query.limit)
+  if (state !== undefined) rows = rows.where('fetches.state', '=', state)
+  if (conversationId !== undefined) rows = rows.where('fetches.conversation_id', '=', conversationId)
+  if (from) rows = rows.where('fetches.learned_at', '>=', from.getTime())
+  if (to) rows = rows.where('fetches.learned_at', '<', to.getTime())
+  if (after)
+    rows = rows.where(({ eb, refTuple, tuple }) =>
+      eb(refTuple('fetches.learned_at', 'fetches.attachment_id'), '<', tuple(after.receivedAt, after.id)),
+    )
+  if (q !== undefined)
+    rows = rows.where(({ eb, or }) =>
+      or([eb('fetches.attachment_id', '=', q), eb('fetches.attachment_id', 'in', named(db, q))]),
+    )
+  return (await rows.execute()).map(toFetch)
+}
+
+async function listHere(db: Kysely<Schema>, query: AttachmentQuery): Promise<Attachment[]> {
   let rows = withConfirmation(db)
     .orderBy('attachments.received_at', 'desc')
     .orderBy('attachments.id', 'desc')
@@ -42,58 +95,19 @@ export async function listAttachments(db: Kysely<Schema>, query: AttachmentQuery
       eb(refTuple('attachments.received_at', 'attachments.id'), '<', tuple(after.receivedAt, after.id)),
     )
   if (q !== undefined) {
-    const [first, end] = rangeOf(q)
-    const many = await matchesMany(db, first, end)
-    rows = rows.where(({ eb, exists, or, selectFrom }) =>
-      many
+    const isCommon = await beginsManyNames(db, q)
+    rows = rows.where(({ eb, exists, or }) =>
+      isCommon
         ? // Newest first until the page is full: one of so many is soon met. No id or digest begins so many names.
-          exists(
-            selectFrom('attachment_words')
-              .select('attachment_words.word')
-              .whereRef('attachment_words.attachment_id', '=', 'attachments.id')
-              .where('attachment_words.word', '>=', first)
-              .where('attachment_words.word', '<', end),
-          )
+          exists(named(db, q).where('attachment_words.attachment_id', '=', sql.ref<string>('attachments.id')))
         : or([
             eb('attachments.id', '=', q),
             eb('attachments.sha256', '=', q.toLowerCase()),
-            eb(
-              'attachments.id',
-              'in',
-              selectFrom('attachment_words')
-                .select('attachment_words.attachment_id')
-                .where('attachment_words.word', '>=', first)
-                .where('attachment_words.word', '<', end),
-            ),
+            eb('attachments.id', 'in', named(db, q)),
           ]),
     )
   }
   return (await rows.execute()).map(toAttachment)
-}
-
-/** From here on search goes through the attachments, newest first, and not through the words. */
-const manyMatches = 2000
-
-async function matchesMany(db: Kysely<Schema>, first: string, end: string): Promise<boolean> {
-  const { count } = await db
-    .selectFrom(
-      db
-        .selectFrom('attachment_words')
-        .select('word')
-        .where('word', '>=', first)
-        .where('word', '<', end)
-        .limit(manyMatches)
-        .as('found'),
-    )
-    .select(({ fn }) => fn.countAll<number>().as('count'))
-    .executeTakeFirstOrThrow()
-  return Number(count) >= manyMatches
-}
-
-/** The words that begin as this text does: from the first to before the end. */
-function rangeOf(text: string): [first: string, end: string] {
-  const beginning = wordOf(text)
-  return [beginning, `${beginning}\u{10ffff}`]
 }
 
 /** The newest attachments of a conversation that its participants may be told of, newest first. */
@@ -118,6 +132,27 @@ export async function storedAmong(db: Kysely<Schema>, ids: string[]): Promise<st
   return rows.map(({ id }) => id)
 }
 
+/**
+ * What was pulled of a conversation, or of one message of it, and how it stands, newest first; also what came through
+ * another door before.
+ */
+export async function pulledOf(
+  db: Kysely<Schema>,
+  { conversationId, messageId, limit }: { conversationId: string; messageId: string | null; limit: number },
+): Promise<Attachment[]> {
+  const rows = await db
+    .selectFrom('fetches')
+    .select(({ fn }) => fn.coalesce('became', 'attachment_id').as('id'))
+    .where('conversation_id', '=', conversationId)
+    .$if(messageId !== null, (some) => some.where('message_id', '=', messageId!))
+    .orderBy('learned_at', 'desc')
+    .orderBy('attachment_id', 'desc')
+    .limit(limit)
+    .execute()
+  const found = await Promise.all([...new Set(rows.map(({ id }) => id))].map((id) => attachment(db, id)))
+  return found.filter((one) => one !== null)
+}
+
 /** Ids of attachments received before `before` and not yet erased, oldest first. */
 export async function receivedBefore(
   db: Kysely<Schema>,
@@ -131,7 +166,18 @@ export async function receivedBefore(
     .orderBy('received_at')
     .limit(limit)
     .execute()
-  return rows.map(({ id }) => id as AttachmentId)
+  const away = await db
+    .selectFrom('fetches')
+    .select('attachment_id')
+    .where('learned_at', '<', before.getTime())
+    .where('state', 'in', ['fetching', 'unfetched'])
+    .orderBy('learned_at')
+    .limit(limit)
+    .execute()
+  return [...rows.map(({ id }) => id), ...away.map(({ attachment_id }) => attachment_id)].slice(
+    0,
+    limit,
+  ) as AttachmentId[]
 }
 
 export async function idsOfConversation(db: Kysely<Schema>, conversationId: string): Promise<AttachmentId[]> {
@@ -141,18 +187,13 @@ export async function idsOfConversation(db: Kysely<Schema>, conversationId: stri
     .where('conversation_id', '=', conversationId)
     .where('state', '!=', 'erased')
     .execute()
-  return rows.map(({ id }) => id as AttachmentId)
-}
-
-/** The words by which a name is found: runs of letters, digits and marks, the first 32 of them. */
-export function wordsOf(filename: string): string[] {
-  const words = filename.normalize('NFC').match(/[\p{L}\p{N}\p{M}]+/gu) ?? []
-  return [...new Set(words.map(wordOf))].slice(0, 32)
-}
-
-/** A word as it is compared: lower case, composed (macOS sends names decomposed), at most 64 whole characters. */
-function wordOf(text: string): string {
-  return [...text.normalize('NFC').toLowerCase()].slice(0, 64).join('')
+  const away = await db
+    .selectFrom('fetches')
+    .select('attachment_id')
+    .where('conversation_id', '=', conversationId)
+    .where('state', 'in', ['fetching', 'unfetched'])
+    .execute()
+  return [...rows.map(({ id }) => id), ...away.map(({ attachment_id }) => attachment_id)] as AttachmentId[]
 }
 
 type Row = Selectable<AttachmentRow> & {
@@ -196,6 +237,39 @@ function toAttachment(row: Row): Attachment {
     verdicts: JSON.parse(row.verdicts) as Verdict[],
     confirmation: toConfirmation(row),
     receivedAt: new Date(row.received_at).toISOString(),
+    ...seenOf(row.door as Door),
+  }
+}
+
+/** Known, and not here. */
+function notHere(db: Kysely<Schema>) {
+  return db
+    .selectFrom('fetches')
+    .innerJoin('fetch_names', 'fetch_names.attachment_id', 'fetches.attachment_id')
+    .selectAll('fetches')
+    .select(['fetch_names.filename', 'fetch_names.declared_type'])
+    .where('fetches.state', 'in', ['fetching', 'unfetched'])
+}
+
+function toFetch(row: Selectable<FetchRow> & { filename: string; declared_type: string }): Attachment {
+  return {
+    id: row.attachment_id as AttachmentId,
+    state: row.state as AttachmentState,
+    code: null,
+    detail: row.reason,
+    door: 'pull',
+    conversationId: row.conversation_id,
+    messageId: row.message_id,
+    filename: row.filename,
+    type: null,
+    declaredType: row.declared_type,
+    size: null,
+    sha256: null,
+    scan: row.scan as Attachment['scan'],
+    verdicts: [],
+    confirmation: null,
+    receivedAt: new Date(row.learned_at).toISOString(),
+    ...seenOf('pull'),
   }
 }
 

@@ -13,6 +13,8 @@ export const auditKinds = {
   outbox_retry: 'parked confirmations were made due again',
   outbox_drop: 'what was owed about one was given up',
   ticket_issue: 'a ticket was issued, for this conversation and so many files',
+  pull_retry: 'files that could not be fetched were made due again',
+  pull_backfill: 'old conversations are to be looked at, in this run',
   request_refuse: 'somebody known asked for what they may not have, or cannot have as things stand',
   credential_refuse: 'no, wrong, spent or expired credentials',
   key_make: 'a master key was made',

@@ -15,15 +15,20 @@ function compiledOnce(db: Kysely<Schema>, name: string, compile: () => CompiledQ
   return query
 }
 
-/** Inserts one row. The columns are those of the row, in its order, none of them undefined. */
+/**
+ * Inserts one row; `if new`: or leaves the one that is there under its key. The columns are those of the row, in its order,
+ * none of them undefined.
+ */
 export async function insertRow<Table extends keyof Schema>(
   db: Kysely<Schema>,
   table: Table,
   row: Insertable<Schema[Table]>,
+  when: 'always' | 'if new' = 'always',
 ): Promise<void> {
-  const columns = Object.keys(row)
-  const name = `insert ${table} ${columns.join()}`
-  const query = compiledOnce(db, name, () => db.insertInto(table).values(row).compile())
+  const query = compiledOnce(db, `insert ${when} ${table} ${Object.keys(row).join()}`, () => {
+    const insert = db.insertInto(table).values(row)
+    return when === 'if new' ? insert.onConflict((conflict) => conflict.doNothing()).compile() : insert.compile()
+  })
   await db.executeQuery({ ...query, parameters: Object.values(row) })
 }
 

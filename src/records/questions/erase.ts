@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { Kysely } from 'kysely'
-import type { AttachmentId } from '../../attachment.ts'
+import type { Attachment, AttachmentId } from '../../attachment.ts'
 import type { Schema } from '../schema.ts'
+import { dropAlerts } from './alerts.ts'
 import { attachment } from './attachments.ts'
 import { type AuditEntry, audit } from './audit.ts'
 import { messageScope } from './settle.ts'
+import { forgetWords } from './words.ts'
 
 /** What is known of an erased attachment. */
 export interface Erased {
@@ -28,7 +30,9 @@ export async function erase(
 ): Promise<Erased | null> {
   const before = await attachment(db, id)
   if (!before) return null
+  if (before.id !== id) return erase(db, { id: before.id, at, audit: { ...entry, object: before.id } })
   if (before.state !== 'erased') {
+    if (before.state === 'fetching' || before.state === 'unfetched') await keepAsRecord(db, before, at)
     await db.deleteFrom('data_keys').where('attachment_id', '=', id).execute()
     await db
       .updateTable('attachments')
@@ -44,7 +48,7 @@ export async function erase(
       })
       .where('id', '=', id)
       .execute()
-    await db.deleteFrom('attachment_words').where('attachment_id', '=', id).execute()
+    await forgetWords(db, id)
     // A delivery that its sender named is still known, so that a late repetition does not bring the file back.
     await db
       .updateTable('deliveries')
@@ -59,6 +63,7 @@ export async function erase(
       .where('attachment_id', '=', id)
       .where('state', 'in', ['pending', 'parked'])
       .execute()
+    await dropAlerts(db, { attachmentId: id, at })
     await audit(db, entry)
   }
   const row = await db
@@ -73,6 +78,39 @@ export async function erase(
     stored: row.stored === 1,
     now: before.state !== 'erased',
   }
+}
+
+/** What is not here yet, or never was, becomes a record to erase; it stays known, so that it is not fetched again. */
+async function keepAsRecord(db: Kysely<Schema>, away: Attachment, at: Date): Promise<void> {
+  await db
+    .updateTable('fetches')
+    .set({ state: 'erased', lease: null, reason: null, became: away.id, settled_at: at.getTime() })
+    .where('attachment_id', '=', away.id)
+    .execute()
+  await db.deleteFrom('fetch_names').where('attachment_id', '=', away.id).execute()
+  await db
+    .insertInto('attachments')
+    .values({
+      id: away.id,
+      state: away.state,
+      code: null,
+      detail: null,
+      door: away.door,
+      conversation_id: away.conversationId,
+      message_id: away.messageId,
+      filename: null,
+      type: null,
+      declared_type: null,
+      size: null,
+      sha256: null,
+      scan: away.scan,
+      verdicts: '[]',
+      received_at: Date.parse(away.receivedAt),
+      erased_at: null,
+      record_digest: null,
+      stored: 0,
+    })
+    .execute()
 }
 
 /** The storage holds nothing under this id any more. */

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { AttachmentId, Way } from '../../attachment.ts'
 import type { Schema } from '../schema.ts'
+import { retryAlerts } from './alerts.ts'
 import { type AuditEntry, audit } from './audit.ts'
 
 /** A confirmation that is ours to deliver until its lease runs out. */
@@ -150,7 +151,7 @@ export async function listOutbox(
   }))
 }
 
-/** Makes parked confirmations due again, from the first step of the timetable. Returns how many. */
+/** Makes parked confirmations, and alerts, due again, from the first step of the timetable. Returns how many. */
 export async function retryConfirmations(
   db: Kysely<Schema>,
   { attachmentId, at, audit: entry }: { attachmentId: string | null; at: Date; audit: AuditEntry },
@@ -161,8 +162,9 @@ export async function retryConfirmations(
     .where('state', '=', 'parked')
   if (attachmentId !== null) rows = rows.where('attachment_id', '=', attachmentId)
   const { numUpdatedRows } = await rows.executeTakeFirst()
-  await audit(db, { ...entry, outcome: `${numUpdatedRows} due again` })
-  return Number(numUpdatedRows)
+  const count = Number(numUpdatedRows) + (await retryAlerts(db, { attachmentId, at }))
+  await audit(db, { ...entry, outcome: `${count} due again` })
+  return count
 }
 
 /** Gives up what is owed. Returns how many. */

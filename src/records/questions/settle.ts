@@ -2,12 +2,14 @@ import type { Kysely } from 'kysely'
 import type { Attachment } from '../../attachment.ts'
 import type { WrappedKey } from '../../seal/keys.ts'
 import type { Schema } from '../schema.ts'
-import { wordsOf } from './attachments.ts'
+import { type NewAlert, oweAlert } from './alerts.ts'
 import { type AuditEntry, audit } from './audit.ts'
 import { insertRow } from './compiled.ts'
+import { endFetch, type HeldFetch } from './fetches.ts'
 import { type QuotaUse, useQuota } from './quota.ts'
 import { type Spend, spend } from './tickets.ts'
 import { Undo } from './undo.ts'
+import { keepWords } from './words.ts'
 
 /** The scope of deliveries that are known by the message that they came with. */
 export const messageScope = 'message'
@@ -31,6 +33,10 @@ export interface Settlement {
   spend: Spend | null
   /** What the conversation's quota loses by it. Null: there is none. */
   quotaUse: QuotaUse | null
+  /** The fetch that it ends. Null: it came by itself. */
+  fetch: HeldFetch | null
+  /** What the operator's webhook is told of it. */
+  alert: NewAlert | null
   audit: AuditEntry
 }
 
@@ -45,21 +51,24 @@ export interface EarlierDelivery {
 /**
  * `already`: another arrival of this delivery has won; nothing of this one is kept.
  * `spent`, `over_quota`: the sender's credentials, or the conversation's quota, are used up, so nothing was changed.
+ * `not_held`: somebody else fetches this file, or it was erased meanwhile, so nothing was changed.
  */
 export type Settled =
   | { kind: 'settled' }
   | { kind: 'already'; earlier: EarlierDelivery }
   | { kind: 'spent' }
   | { kind: 'over_quota' }
+  | { kind: 'not_held' }
 
 export async function settle(db: Kysely<Schema>, settlement: Settlement): Promise<Settled> {
   const { attachment, key, confirmation, delivery } = settlement
   const receivedAt = Date.parse(attachment.receivedAt)
+  const at = settlement.audit.at
   if (settlement.spend && !(await spend(db, settlement.spend))) return { kind: 'spent' }
   if (delivery) {
     const { numInsertedOrUpdatedRows } = await db
       .insertInto('deliveries')
-      .values({ ...delivery, attachment_id: attachment.id, answer: JSON.stringify(attachment), at: receivedAt })
+      .values({ ...delivery, attachment_id: attachment.id, answer: JSON.stringify(attachment), at: at.getTime() })
       .onConflict((conflict) => conflict.columns(['scope', 'key']).doNothing())
       .executeTakeFirstOrThrow()
     if (!numInsertedOrUpdatedRows) {
@@ -70,6 +79,8 @@ export async function settle(db: Kysely<Schema>, settlement: Settlement): Promis
       return { kind: 'already', earlier }
     }
   }
+  if (settlement.fetch && !(await endFetch(db, { fetch: settlement.fetch, became: attachment.id, at })))
+    throw new Undo<Settled>({ kind: 'not_held' })
   if (settlement.quotaUse && !(await useQuota(db, settlement.quotaUse))) throw new Undo<Settled>({ kind: 'over_quota' })
   await insertRow(db, 'attachments', {
     id: attachment.id,
@@ -91,8 +102,7 @@ export async function settle(db: Kysely<Schema>, settlement: Settlement): Promis
     record_digest: null,
     stored: key ? 1 : 0,
   })
-  for (const word of wordsOf(attachment.filename ?? ''))
-    await insertRow(db, 'attachment_words', { word, received_at: receivedAt, attachment_id: attachment.id })
+  await keepWords(db, { id: attachment.id, filename: attachment.filename ?? '', receivedAt })
   if (key)
     await insertRow(db, 'data_keys', {
       attachment_id: attachment.id,
@@ -107,14 +117,15 @@ export async function settle(db: Kysely<Schema>, settlement: Settlement): Promis
       state: 'pending',
       way: null,
       attempts: 0,
-      next_at: receivedAt,
+      next_at: at.getTime(),
       lease: null,
       uncertain: 0,
       possibly_repeated: 0,
       reason: null,
-      created_at: receivedAt,
+      created_at: at.getTime(),
       settled_at: null,
     })
+  if (settlement.alert) await oweAlert(db, { alert: settlement.alert, attachmentId: attachment.id, at })
   await audit(db, settlement.audit)
   return { kind: 'settled' }
 }

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { truncate } from 'node:fs/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { temporaryRecords } from '../../../tests/database.ts'
-import { entry, erasure, settlement } from '../../../tests/fixtures/settlements.ts'
+import { entry, erasure, later, settlement } from '../../../tests/fixtures/settlements.ts'
 import { OutcomeUnknown, Unavailable } from '../../errors.ts'
 import { openDatabase } from './database.ts'
 
@@ -56,6 +56,34 @@ describe('an erased attachment', () => {
       expect(await records.listAttachments({ q: 'neighbour', limit: 200 })).toHaveLength(150)
     },
   )
+
+  it('that was never fetched, or was, leaves no name in the bytes of the database files', async () => {
+    const { records, path } = await opened()
+    const learned = Array.from({ length: 300 }, (_, i) => ({
+      messageId: `m${i}`,
+      sourceId: 'a',
+      filename: i % 10 === 3 ? `passport-of-jane-${i}.jpg` : `neighbour-${i}.jpg`,
+      declaredType: 'image/jpeg',
+    }))
+    const [now, until] = [later(0), later(60)]
+    await records.askLookups({ asks: [{ conversationId: 'c1', messageId: null, language: null }], at: now })
+    const [leased] = await records.leaseLookups({ lease: 'l', now, until, limit: 1, backfills: false })
+    await records.settleLookup({ leased: leased!, outcome: { kind: 'done', learned, scan: 'off' }, at: now })
+    expect(rawBytes(path).includes('passport')).toBe(true)
+    const fetches = await records.leaseFetches({ lease: 'f', now, until, limit: 300 })
+    // Every other one is fetched; the rest is given up, with a reason that makes its row longer.
+    for (const [i, fetch] of fetches.entries()) {
+      const { attachmentId, lease, filename } = fetch
+      const outcome = { kind: 'unfetched' as const, reason: 'a reason '.repeat(40), alert: null }
+      if (i % 2) await records.settleFetch({ fetch, outcome, at: now })
+      else await records.settle(settlement({ filename }, { fetch: { attachmentId, lease }, delivery: null }))
+    }
+    const named = fetches.filter(({ filename }) => filename.startsWith('passport'))
+    for (const { attachmentId } of named) await records.erase(erasure(attachmentId))
+    await records.truncateLog()
+    expect(rawBytes(path).includes('passport')).toBe(false)
+    expect(await records.listAttachments({ q: 'neighbour', limit: 500 })).toHaveLength(270)
+  })
 })
 
 describe('the writer', () => {
