@@ -57,7 +57,10 @@ export function pushRoutes({ senders, intake, times, corsOrigins }: PushRoutePar
       },
       handler: async (request, reply) => {
         const gone = new AbortController()
-        reply.raw.once('close', () => gone.abort())
+        // Aborting makes an error with its stack: not for each answer that has gone out.
+        reply.raw.once('close', () => {
+          if (!reply.raw.writableFinished) gone.abort()
+        })
         const { conversation_id: conversationId, message_id: messageId, language } = request.query
         const { attachment, repeated } = await push(
           {

@@ -26,12 +26,12 @@ export async function* bodyOf(request: IncomingMessage, times: BodyTimes): Async
     wake = null
   }
   /** Of a request that has come whole, nothing of the sender's can fail any more. */
-  const fail = (error: Error) => {
-    if (!request.complete) failure ??= error
+  const fail = (error: () => Error) => {
+    if (!request.complete) failure ??= error()
     wakeUp()
   }
-  const gone = () => fail(new SenderGone('the sender went away'))
-  const total = setTimeout(() => fail(new TooSlow('the upload takes too long')), totalMs)
+  const gone = () => fail(() => new SenderGone('the sender went away'))
+  const total = setTimeout(() => fail(() => new TooSlow('the upload takes too long')), totalMs)
   const onError = () => gone()
   request.on('readable', wakeUp)
   request.on('end', wakeUp)
@@ -54,7 +54,7 @@ export async function* bodyOf(request: IncomingMessage, times: BodyTimes): Async
       let idle: NodeJS.Timeout | undefined
       await new Promise<void>((resolve) => {
         wake = resolve
-        idle = setTimeout(() => fail(new TooSlow('the sender stalls')), Math.max(0, patienceMs))
+        idle = setTimeout(() => fail(() => new TooSlow('the sender stalls')), Math.max(0, patienceMs))
       })
       clearTimeout(idle)
       // Time in which we were busy ourselves is not the sender's.

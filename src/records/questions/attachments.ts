@@ -47,7 +47,8 @@ export async function attachment(db: Kysely<Schema>, id: string): Promise<Attach
 
 export async function listAttachments(db: Kysely<Schema>, query: AttachmentQuery): Promise<Attachment[]> {
   // In this order: one that comes in between the two questions is in both, and is taken as what it is now.
-  const away = await listNotHere(db, query)
+  const away: Attachment[] = []
+  for (const state of ['fetching', 'unfetched'] as const) away.push(...(await listNotHere(db, state, query)))
   const here = await listHere(db, query)
   const ids = new Set(here.map(({ id }) => id))
   return [...here, ...away.filter(({ id }) => !ids.has(id))]
@@ -55,15 +56,18 @@ export async function listAttachments(db: Kysely<Schema>, query: AttachmentQuery
     .slice(0, query.limit)
 }
 
-async function listNotHere(db: Kysely<Schema>, query: AttachmentQuery): Promise<Attachment[]> {
+async function listNotHere(
+  db: Kysely<Schema>,
+  listed: 'fetching' | 'unfetched',
+  query: AttachmentQuery,
+): Promise<Attachment[]> {
   const { conversationId, state, type, door, from, to, q, after } = query
-  const asked = state === undefined || state === 'fetching' || state === 'unfetched'
-  if (!asked || type !== undefined || (door !== undefined && door !== 'pull')) return []
-  let rows = notHere(db)
+  if ((state ?? listed) !== listed || type !== undefined || (door !== undefined && door !== 'pull')) return []
+  let rows = withNames(db)
+    .where('fetches.state', '=', listed)
     .orderBy('fetches.learned_at', 'desc')
     .orderBy('fetches.attachment_id', 'desc')
     .limit(query.limit)
-  if (state !== undefined) rows = rows.where('fetches.state', '=', state)
   if (conversationId !== undefined) rows = rows.where('fetches.conversation_id', '=', conversationId)
   if (from) rows = rows.where('fetches.learned_at', '>=', from.getTime())
   if (to) rows = rows.where('fetches.learned_at', '<', to.getTime())
@@ -243,12 +247,15 @@ function toAttachment(row: Row): Attachment {
 
 /** Known, and not here. */
 function notHere(db: Kysely<Schema>) {
+  return withNames(db).where('fetches.state', 'in', ['fetching', 'unfetched'])
+}
+
+function withNames(db: Kysely<Schema>) {
   return db
     .selectFrom('fetches')
     .innerJoin('fetch_names', 'fetch_names.attachment_id', 'fetches.attachment_id')
     .selectAll('fetches')
     .select(['fetch_names.filename', 'fetch_names.declared_type'])
-    .where('fetches.state', 'in', ['fetching', 'unfetched'])
 }
 
 function toFetch(row: Selectable<FetchRow> & { filename: string; declared_type: string }): Attachment {

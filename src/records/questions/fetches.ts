@@ -86,34 +86,38 @@ export async function leaseFetches(
   db: Kysely<Schema>,
   { lease, now, until, limit, busy = [] }: { lease: string; now: Date; until: Date; limit: number; busy?: string[] },
 ): Promise<LeasedFetch[]> {
-  const due = await db
-    .selectFrom('fetches')
-    .innerJoin('fetch_names', 'fetch_names.attachment_id', 'fetches.attachment_id')
-    .select([
-      'fetches.attachment_id',
-      'conversation_id',
-      'message_id',
-      'source_id',
-      'language',
-      'learned_at',
-      'attempts',
-      'filename',
-      'declared_type',
-    ])
-    .where('state', '=', 'fetching')
-    .where('next_at', '<=', now.getTime())
-    .$if(busy.length > 0, (rows) => rows.where('fetches.attachment_id', 'not in', busy))
-    .orderBy(({ eb }) => eb.case().when('backfill', 'is', null).then(0).else(1).end())
-    .orderBy('next_at')
-    .limit(limit)
-    .execute()
-  for (const { attachment_id } of due)
+  const due = (backfills: boolean, most: number) =>
+    db
+      .selectFrom('fetches')
+      .innerJoin('fetch_names', 'fetch_names.attachment_id', 'fetches.attachment_id')
+      .select([
+        'fetches.attachment_id',
+        'conversation_id',
+        'message_id',
+        'source_id',
+        'language',
+        'learned_at',
+        'attempts',
+        'filename',
+        'declared_type',
+      ])
+      .where('state', '=', 'fetching')
+      .where('backfill', backfills ? 'is not' : 'is', null)
+      .where('next_at', '<=', now.getTime())
+      .$if(busy.length > 0, (rows) => rows.where('fetches.attachment_id', 'not in', busy))
+      .orderBy('next_at')
+      .limit(most)
+      .execute()
+  // What is new does not wait for what is old.
+  const taken = await due(false, limit)
+  if (taken.length < limit) taken.push(...(await due(true, limit - taken.length)))
+  for (const { attachment_id } of taken)
     await db
       .updateTable('fetches')
       .set(({ eb }) => ({ lease, next_at: until.getTime(), attempts: eb('attempts', '+', 1) }))
       .where('attachment_id', '=', attachment_id)
       .execute()
-  return due.map((row) => ({
+  return taken.map((row) => ({
     attachmentId: row.attachment_id as AttachmentId,
     conversationId: row.conversation_id,
     messageId: row.message_id,

@@ -1,6 +1,9 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { temporaryRecords } from '../../../tests/database.ts'
+import { leaseAlerts } from '../questions/alerts.ts'
 import { listAttachments } from '../questions/attachments.ts'
+import { leaseFetches } from '../questions/fetches.ts'
+import { leaseLookups } from '../questions/lookups.ts'
 import { leaseConfirmations, releaseLeases } from '../questions/outbox.ts'
 import { openDatabase } from './database.ts'
 import { queriesOver } from './queries.ts'
@@ -32,12 +35,15 @@ describe('what is asked often goes through an index, and sorts nothing', () => {
   it.each<[string, (db: ReturnType<typeof queriesOver>) => Promise<unknown>]>([
     ['what is due', (db) => leaseConfirmations(db, { lease: 'x', now, until: now, limit: 8, busy: ['c-1', 'c-2'] })],
     ['leases to be released', (db) => releaseLeases(db, now)],
+    ['alerts that are due', (db) => leaseAlerts(db, { lease: 'x', now, until: now, limit: 8 })],
+    ['look-ups that are due', (db) => leaseLookups(db, { lease: 'x', now, until: now, limit: 8, backfills: false })],
+    ['look-ups of backfills', (db) => leaseLookups(db, { lease: 'x', now, until: now, limit: 1, backfills: true })],
+    ['files to be fetched', (db) => leaseFetches(db, { lease: 'x', now, until: now, limit: 8, busy: ['att_1'] })],
     ['a list', (db) => listAttachments(db, { limit: 50 })],
     ['a list after a page', (db) => listAttachments(db, { limit: 50, after: { receivedAt: 1, id: 'att_' } })],
     ['a list by type', (db) => listAttachments(db, { limit: 50, type: 'image/png' })],
     ['a list by door', (db) => listAttachments(db, { limit: 50, door: 'pull' })],
     ['a list by state', (db) => listAttachments(db, { limit: 50, state: 'refused' })],
-    ['a list of a conversation', (db) => listAttachments(db, { limit: 50, conversationId: 'c-1' })],
   ])('%s', async (_, ask) => {
     const steps = await planOf(ask)
     expect(steps.length).toBeGreaterThan(0)

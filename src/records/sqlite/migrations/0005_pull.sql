@@ -19,7 +19,8 @@ CREATE TABLE lookups (
   asked_at BIGINT NOT NULL,
   PRIMARY KEY (conversation_id, message_id)
 ) WITHOUT ROWID;
-CREATE INDEX lookups_due ON lookups (next_at) WHERE state = 'pending';
+CREATE INDEX lookups_due ON lookups (state, next_at) WHERE backfill IS NULL;
+CREATE INDEX lookups_due_of_backfills ON lookups (state, next_at) WHERE backfill IS NOT NULL;
 CREATE INDEX lookups_by_age ON lookups (asked_at);
 CREATE INDEX lookups_by_backfill ON lookups (backfill, state) WHERE backfill IS NOT NULL;
 
@@ -46,8 +47,9 @@ CREATE TABLE fetches (
   -- The same attachment is learned of in several ways, and is one.
   UNIQUE (conversation_id, message_id, source_id)
 );
-CREATE INDEX fetches_due ON fetches (next_at) WHERE state = 'fetching';
-CREATE INDEX fetches_newest ON fetches (learned_at DESC, attachment_id DESC) WHERE state IN ('fetching', 'unfetched');
+CREATE INDEX fetches_due ON fetches (state, next_at) WHERE backfill IS NULL;
+CREATE INDEX fetches_due_of_backfills ON fetches (state, next_at) WHERE backfill IS NOT NULL;
+CREATE INDEX fetches_newest ON fetches (state, learned_at DESC, attachment_id DESC);
 CREATE INDEX fetches_by_backfill ON fetches (backfill, state) WHERE backfill IS NOT NULL;
 
 -- Names of attachments while they are not here: rows are only added at the end, so that none is moved and leaves a copy.

@@ -14,6 +14,6 @@ CREATE TABLE alerts (
   created_at BIGINT NOT NULL,
   settled_at BIGINT
 );
-CREATE INDEX alerts_due ON alerts (next_at) WHERE state = 'pending';
+CREATE INDEX alerts_due ON alerts (state, next_at);
 CREATE INDEX alerts_by_attachment ON alerts (attachment_id);
 CREATE INDEX alerts_by_age ON alerts (settled_at) WHERE settled_at IS NOT NULL;
