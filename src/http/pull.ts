@@ -47,10 +47,11 @@ export function pullRoutes({ credentials, door, takeEvents }: PullRouteParts): R
       },
       onRequest: letIn(credentials, 'pull'),
       handler: async (request, reply) => {
-        const answer = await door.pull(request.body, request.query.wait === '0' ? 0 : waitMs)
+        const atOnce = request.query.wait === '0'
+        const answer = await door.pull(request.body, atOnce ? 0 : waitMs)
         const { conversationId } = request.body
         return reply
-          .code(answer.status === 'done' ? 200 : 202)
+          .code(answer.status === 'done' && !atOnce ? 200 : 202)
           .header('cache-control', 'no-store')
           .send({ conversationId, ...answer })
       },

@@ -177,6 +177,8 @@ describe('what takes longer', () => {
     expect([status, body.status]).toEqual([202, 'pending'])
     expect(await settled(conversationId, 1)).toMatchObject([{ state: 'accepted' }])
     expect(await pull({ conversationId })).toMatchObject({ status: 200, body: { accepted: 1 } })
+    // Who does not wait is told what is known, whatever it is.
+    expect((await pull({ conversationId }, { query: '?wait=0' })).status).toBe(202)
   })
 
   it('is known while it is fetched, and the customer told that it has still to be examined', async () => {
