@@ -1,10 +1,11 @@
-import { Worker } from 'node:worker_threads'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { parentPort, Worker } from 'node:worker_threads'
 
 /** To a thread: one question, or that it should end when it has answered what was asked before. */
-export type ToThread<Question> = { id: number; question: Question } | 'close'
+type ToThread<Question> = { id: number; question: Question } | 'close'
 
 /** From a thread: as many answers as it has. Each wakes the one who asked, so several in one message cost as much as one. */
-export type FromThread<Answer> = { id: number; answer: Answer }[]
+type FromThread<Answer> = { id: number; answer: Answer }[]
 
 export interface AskedThread<Question, Answer> {
   /** Rejects with what `died` says when the thread dies, and with what `closed` says after `close`. */
@@ -80,4 +81,39 @@ export function askThread<Question, Answer>(use: ThreadUse): AskedThread<Questio
       return closing
     },
   }
+}
+
+/**
+ * In the thread: answers all questions that wait at once, in their order. What comes meanwhile waits for the next time.
+ * `close` is called when nothing more will be asked.
+ */
+export function answerQuestions<Question, Answer>(
+  answer: (questions: Question[]) => Answer[] | Promise<Answer[]>,
+  close: () => void = () => {},
+): void {
+  let waiting: { id: number; question: Question }[] = []
+  let working = false
+
+  async function work(): Promise<void> {
+    working = true
+    while (waiting.length > 0) {
+      const batch = waiting
+      waiting = []
+      const answers = await answer(batch.map(({ question }) => question))
+      parentPort?.postMessage(batch.map(({ id }, i) => ({ id, answer: answers[i]! })) satisfies FromThread<Answer>)
+      // Lets in what was asked meanwhile, so that it is answered together.
+      await nextTurn()
+    }
+    working = false
+  }
+
+  parentPort?.on('message', (message: ToThread<Question>) => {
+    if (message === 'close') {
+      close()
+      parentPort?.close()
+      return
+    }
+    waiting.push(message)
+    if (!working) void work()
+  })
 }

@@ -1,7 +1,6 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
-import { parentPort, workerData } from 'node:worker_threads'
+import { workerData } from 'node:worker_threads'
 import type { Kysely } from 'kysely'
-import type { FromThread, ToThread } from '../../thread.ts'
+import { answerQuestions } from '../../thread.ts'
 import { Undo } from '../questions/undo.ts'
 import { changes, reads } from '../records.ts'
 import type { Schema } from '../schema.ts'
@@ -36,36 +35,17 @@ const { path, role } = workerData as ThreadOptions
 /** Writes though it changes nothing: whether the disk takes a commit is not known before one was tried. */
 const touch = async () => void connection().exec('PRAGMA user_version = 0')
 const questions = { ...(role === 'writer' ? { ...changes, touch } : reads) } as unknown as Record<string, Ask>
-let waiting: { id: number; question: Question }[] = []
 let database: Database | null = null
 let db: Kysely<Schema>
-let working = false
 
-parentPort?.on('message', (message: ToThread<Question>) => {
-  if (message === 'close') {
+answerQuestions(
+  (batch: Question[]) => (role === 'writer' ? write(batch) : read(batch)),
+  () => {
     // So that a copy of the database file alone is whole.
     if (database && role === 'writer') truncateLog()
     closeDatabase()
-    parentPort?.close()
-    return
-  }
-  waiting.push(message)
-  if (!working) void work()
-})
-
-async function work(): Promise<void> {
-  working = true
-  while (waiting.length > 0) {
-    const batch = waiting
-    waiting = []
-    const questions = batch.map(({ question }) => question)
-    const answers = role === 'writer' ? await write(questions) : await read(questions)
-    parentPort?.postMessage(batch.map(({ id }, i) => ({ id, answer: answers[i]! })) satisfies FromThread<Answer>)
-    // Lets in what was asked during the commit, so that it shares the next one.
-    await nextTurn()
-  }
-  working = false
-}
+  },
+)
 
 function connection(): Database {
   if (!database) {
