@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { join, resolve } from 'node:path'
@@ -6,113 +5,27 @@ import { inspect } from 'node:util'
 import { distance } from 'fastest-levenshtein'
 import { z } from 'zod'
 import type { Way } from './attachment.ts'
+import {
+  type AlertKind,
+  type ApiKey,
+  alertKinds,
+  apiKeys,
+  hostPatterns,
+  httpUrl,
+  isAlertKind,
+  list,
+  mimeTypes,
+  oneOf,
+  origins,
+  platformIds,
+  proxies,
+  signingSecrets,
+  wholeNumber,
+} from './configKinds.ts'
 import { ConfigError } from './errors.ts'
-import { canonicalType } from './intake/types.ts'
 import { logLevels } from './telemetry/log.ts'
 
 const prefix = 'CLIPGATE_'
-
-/** What an API key may do. */
-export const scopes = ['push', 'pull', 'read', 'admin'] as const
-export type Scope = (typeof scopes)[number]
-
-/** The secret itself is not kept: what is presented is compared by digest. */
-export interface ApiKey {
-  name: string
-  scopes: Scope[]
-  secretSha256: Buffer
-}
-
-const wholeNumber = (least: number, most: number) =>
-  z
-    .string()
-    .regex(/^\d{1,15}$/, 'a whole number')
-    .transform(Number)
-    .refine((number) => number >= least && number <= most, `a whole number from ${least} to ${most}`)
-
-const oneOf = <const T extends string>(...values: T[]) => z.enum(values, { error: `one of ${values.join(', ')}` })
-
-const httpUrl = z
-  .url({ protocol: /^https?$/, error: 'an address that begins with http:// or https://' })
-  .transform((text) => text.replace(/\/+$/, ''))
-
-const list = z.string().transform((text) =>
-  text
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== ''),
-)
-
-const mimeTypes = list
-  .transform((types) => [...new Set(types.map(canonicalType))])
-  .refine((types) => types.every((type) => /^[a-z0-9!#$&^_.+-]+\/[a-z0-9!#$&^_.+-]+$/.test(type)), {
-    error: 'MIME types such as image/jpeg, separated by commas',
-  })
-  .refine((types) => types.length > 0, 'at least one MIME type')
-
-/** What the audit trail calls those who come without a key. */
-const reservedNames = ['anyone', 'cli', 'sender', 'sweep']
-
-const apiKeys = list.transform((items, context): ApiKey[] => {
-  const keys: ApiKey[] = []
-  for (const [index, item] of items.entries()) {
-    const [name = '', scopeList = '', secret = '', ...rest] = item.split(':')
-    const asked = scopeList.split('+')
-    const problem = (message: string) => context.addIssue({ code: 'custom', message: `key ${index + 1}: ${message}` })
-    const secretSha256 = createHash('sha256').update(secret).digest()
-    // Nothing of a malformed key is told: the parts may have been given in another order.
-    if (rest.length > 0 || !/^[A-Za-z0-9_.-]{1,64}$/.test(name)) problem('it must read name:scopes:secret')
-    else if (!asked.every((scope) => (scopes as readonly string[]).includes(scope)))
-      problem(`its scopes must be out of ${scopes.join(', ')}, joined by +`)
-    else if (!/^[A-Za-z0-9_-]{20,}$/.test(secret))
-      problem('its secret must have at least 20 characters out of A-Z a-z 0-9 _ -')
-    else if (reservedNames.includes(name)) problem(`the name ${name} has a meaning of its own`)
-    else if (keys.some((key) => key.name === name)) problem(`the name ${name} is taken`)
-    else if (keys.some((key) => key.secretSha256.equals(secretSha256)))
-      problem(`${name} has the secret of another key, so nobody could tell which was meant`)
-    else keys.push({ name, scopes: asked as Scope[], secretSha256 })
-  }
-  return keys
-})
-
-const proxies = list.refine(
-  (items) =>
-    items.every((item) => {
-      const [address = '', bits, ...rest] = item.split('/')
-      const most = isIP(address) === 6 ? 128 : 32
-      return (
-        rest.length === 0 &&
-        isIP(address) !== 0 &&
-        (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most))
-      )
-    }),
-  { error: 'addresses or networks such as 10.0.0.0/8, separated by commas' },
-)
-
-const signingSecrets = list.refine((secrets) => secrets.every((secret) => /^[\x21-\x2b\x2d-\x7e]{20,}$/.test(secret)), {
-  error: 'secrets of at least 20 visible characters, separated by commas',
-})
-
-const origins = list.refine((urls) => urls.every((url) => URL.canParse(url) && new URL(url).origin === url), {
-  error: 'origins such as https://chat.example.com, separated by commas',
-})
-
-const platformIds = list
-  .transform((ids) => [...new Set(ids)])
-  .refine((ids) => ids.every((id) => /^[A-Za-z0-9-]{1,64}$/.test(id)), 'ids of queues, separated by commas')
-
-const hostPatterns = list.refine(
-  (hosts) =>
-    hosts.every(
-      (host) => /^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+$/i.test(host) && isIP(host) === 0 && !/^[\d.]+$/.test(host),
-    ),
-  'host names such as files.example.com or *.example.com, separated by commas',
-)
-
-/** Of which files the webhook is told. */
-const alertKinds = ['refused', 'accepted', 'unfetched'] as const
-type AlertKind = (typeof alertKinds)[number]
-const isAlertKind = (kind: string): kind is AlertKind => (alertKinds as readonly string[]).includes(kind)
 
 /** Every setting: what it must be, and what it is when it is not set. The contract's table says what each means. */
 const settings = {

@@ -11,7 +11,7 @@ import { type Clock, systemClock } from './clock.ts'
 import { type Config, isPullOpen, isPushOpen, requireServable, type Secrets } from './config.ts'
 import type { BodyTimes } from './doors/push/body.ts'
 import { makeFolder } from './durable.ts'
-import { ConfigError, Unavailable } from './errors.ts'
+import { ConfigError } from './errors.ts'
 import { createGenesysClient, type GenesysClient } from './genesys/client.ts'
 import { attachmentRoutes } from './http/attachments.ts'
 import { createDenials } from './http/denials.ts'
@@ -38,12 +38,13 @@ import { createDatabaseFile, sqliteRecords } from './records/sqlite/sqlite.ts'
 import { type SweepResult, sweep } from './retention/sweep.ts'
 import type { Scanner } from './scan/scanner.ts'
 import { createKeyFile, type KeyRing, keyRing, readKeyFile } from './seal/keys.ts'
-import { createPulling, type Pulling } from './servicePull.ts'
+import { probesOf } from './serviceProbes.ts'
+import { createPulling } from './servicePull.ts'
 import { serviceTrail } from './serviceTrail.ts'
 import { fsStorage } from './storage/fs.ts'
 import type { Storage } from './storage/storage.ts'
 import { createEvents, type Events } from './telemetry/events.ts'
-import { type Probe, readiness } from './telemetry/health.ts'
+import { readiness } from './telemetry/health.ts'
 import { createLog, type Log } from './telemetry/log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 
@@ -207,26 +208,7 @@ async function compose(
     clock,
   })
   const { headersMs, uploads, readers } = { ...times, ...overrides.times }
-  // Anybody may ask, so an answer serves for a while: asking must not wear out the disk or our share of the platform.
-  const probes: Probe[] = [
-    { name: 'records', needed: true, freshMs: 1000, ask: async () => void (await records.check()) },
-    {
-      name: 'storage',
-      needed: true,
-      freshMs: 1000,
-      ask: async () => {
-        // In this order: that the disk is full says more than that a file could not be written.
-        await admission.check()
-        await storage.check()
-        return undefined
-      },
-    },
-    { name: 'scan', needed: true, freshMs: 5000, ask: () => askScanners(scanners) },
-    { name: 'genesys', needed: false, freshMs: 30_000, ask: () => askGenesys(config, genesys) },
-    { name: 'outbox', needed: false, freshMs: 1000, ask: () => askOutbox(records) },
-    ...(pulling ? [{ name: 'pull', needed: false, freshMs: 1000, ask: () => askPull(records, pulling) }] : []),
-  ]
-  const ready = readiness(probes, clock)
+  const ready = readiness(probesOf({ config, records, storage, admission, scanners, genesys, pulling }), clock)
   const denials = createDenials({ records, clock, events })
   const { publicUrl, trustedProxies } = config.http
   const { version } = manifest
@@ -378,36 +360,4 @@ export function openGenesys(config: Config, secrets: Secrets, clock: Clock, even
   if (!config.genesys || secrets.genesysClientSecret === null) return null
   if (config.confirm.ways.length === 0 && !isPullOpen(config, secrets)) return null
   return createGenesysClient({ ...config.genesys, clientSecret: secrets.genesysClientSecret, clock, events })
-}
-
-async function askScanners(scanners: Scanner[] | null): Promise<string | undefined> {
-  if (!scanners) return 'off: files are taken unscanned'
-  await Promise.all(scanners.map((scanner) => scanner.check()))
-  return undefined
-}
-
-async function askGenesys(config: Config, genesys: GenesysClient | null): Promise<string | undefined> {
-  if (!config.genesys) return 'off: without credentials nothing is confirmed'
-  if (!genesys) return 'off: confirmations are switched off'
-  await genesys.checkToken()
-  return undefined
-}
-
-async function askPull(records: Records, pulling: Pulling): Promise<string | undefined> {
-  const { open, channels } = pulling.listening()
-  if (open < channels) throw new Unavailable(`${channels - open} of ${channels} notification channels are not open`)
-  const { lookups, fetching, unfetched } = await records.pullState()
-  const told = [
-    [lookups.pending, 'look-ups pending'],
-    [lookups.parked, 'look-ups given up'],
-    [fetching, 'files being fetched'],
-    [unfetched, 'files that could not be fetched'],
-  ] as const
-  const some = told.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`)
-  return some.length > 0 ? some.join(', ') : undefined
-}
-
-async function askOutbox(records: Records): Promise<string | undefined> {
-  const { pending, parked } = await records.outboxState()
-  return pending + parked > 0 ? `${pending} pending, ${parked} parked` : undefined
 }
