@@ -9,7 +9,7 @@ const mayImport = {
   telemetry: [],
   records: ['seal'],
   scan: [],
-  genesys: ['telemetry'],
+  genesys: ['telemetry', 'intake/types\\.ts'],
   outbox: ['genesys', 'records', 'telemetry'],
   retention: ['records', 'storage', 'telemetry'],
   intake: ['records', 'scan', 'seal', 'storage', 'telemetry'],

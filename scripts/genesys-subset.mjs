@@ -12,6 +12,13 @@ const operations = [
   ['post', '/api/v2/conversations/messages/{conversationId}/communications/{communicationId}/messages'],
   ['post', '/api/v2/conversations/messages/{conversationId}/messages/bulk'],
   ['get', '/api/v2/conversations/messages/{messageId}/details'],
+  ['post', '/api/v2/conversations/messages/agentless'],
+  ['get', '/api/v2/conversations/messaging/supportedcontent/default'],
+  ['get', '/api/v2/conversations/messaging/supportedcontent/{supportedContentId}'],
+  ['patch', '/api/v2/conversations/messaging/supportedcontent/{supportedContentId}'],
+  ['get', '/api/v2/webdeployments/deployments'],
+  ['get', '/api/v2/webdeployments/configurations/{configurationId}/versions/{versionId}'],
+  ['get', '/api/v2/users/me'],
   ['post', '/api/v2/notifications/channels'],
   ['put', '/api/v2/notifications/channels/{channelId}/subscriptions'],
 ]

@@ -38,6 +38,7 @@ import { createDatabaseFile, sqliteRecords } from './records/sqlite/sqlite.ts'
 import { type SweepResult, sweep } from './retention/sweep.ts'
 import type { Scanner } from './scan/scanner.ts'
 import { createKeyFile, type KeyRing, keyRing, readKeyFile } from './seal/keys.ts'
+import { watchPlatform } from './servicePlatform.ts'
 import { probesOf } from './serviceProbes.ts'
 import { createPulling } from './servicePull.ts'
 import { serviceTrail } from './serviceTrail.ts'
@@ -241,10 +242,11 @@ async function compose(
       const sweeping = repeat(sweepEveryMs, clock, ended.signal, () =>
         runSweep(ended.signal).then(undefined, (error: unknown) => events.sweepFailed(error)),
       )
-      open.push(async () => {
-        ended.abort()
-        await sweeping
-      })
+      open.push(() => sweeping)
+      if (genesys) {
+        const watched = watchPlatform(genesys, { policy: config.policy, clock, events }, ended.signal)
+        open.push(() => watched)
+      }
       if (courier) {
         courier.start()
         open.push(() => courier.stop())
@@ -257,6 +259,7 @@ async function compose(
         pulling.start()
         open.push(() => pulling.stop())
       }
+      open.push(() => ended.abort())
       open.push(async () => {
         // A connection that had a request when we began to close stays open when it is answered.
         const idle = setInterval(() => app.server.closeIdleConnections(), 50)
@@ -357,7 +360,12 @@ async function refuseForeignObjects(records: Records, storage: Storage): Promise
 
 /** Null: nothing is confirmed, and nothing pulled. */
 export function openGenesys(config: Config, secrets: Secrets, clock: Clock, events: Events): GenesysClient | null {
-  if (!config.genesys || secrets.genesysClientSecret === null) return null
   if (config.confirm.ways.length === 0 && !isPullOpen(config, secrets)) return null
+  return createGenesysFor(config, secrets, clock, events)
+}
+
+/** Null: there are no credentials. */
+export function createGenesysFor(config: Config, secrets: Secrets, clock: Clock, events: Events): GenesysClient | null {
+  if (!config.genesys || secrets.genesysClientSecret === null) return null
   return createGenesysClient({ ...config.genesys, clientSecret: secrets.genesysClientSecret, clock, events })
 }

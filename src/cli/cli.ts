@@ -10,11 +10,12 @@ import type { Io } from './io.ts'
 import { keys } from './keys.ts'
 import { migrate } from './migrate.ts'
 import { outbox } from './outbox.ts'
+import { policy } from './policy.ts'
 import { pull } from './pull.ts'
 import { serve } from './serve.ts'
 
 /** Every command: a file each, which adds itself. */
-const commands = [serve, demo, emulator, doctor, migrate, keys, outbox, pull, audit, erase]
+const commands = [serve, demo, emulator, doctor, migrate, keys, outbox, pull, policy, audit, erase]
 
 /** Runs one command line. Resolves when the command has done its work, or has begun it when it stays up. */
 export async function runCli(argv: string[], io: Io): Promise<void> {

@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { systemClock } from '../clock.ts'
 import { type Config, readConfig, type Secrets } from '../config.ts'
 import { ConfigError } from '../errors.ts'
+import { comparePolicy } from '../genesys/content/compare.ts'
 import { keyRing, readKeyFile } from '../seal/keys.ts'
 import { dataPaths, openGenesys, openRecords } from '../service.ts'
 import { createEvents } from '../telemetry/events.ts'
@@ -150,5 +151,12 @@ async function examineGenesys(config: Config, secrets: Secrets, find: Find): Pro
         `${config.genesys?.loginUrl} gives a token${ways && `; ways to confirm, in order: ${ways}`}`,
       ),
     (error: Error) => find('genesys', 'failed', error.message),
+  )
+  await comparePolicy(genesys, config.policy).then(
+    (differences) => {
+      if (differences.length === 0) find('platform', 'ok', 'Genesys Cloud lets in what we take, and nothing else')
+      for (const { where, says } of differences) find('platform', 'warning', `${where}: ${says}`)
+    },
+    (error: Error) => find('platform', 'warning', `what Genesys Cloud lets in is not known: ${error.message}`),
   )
 }

@@ -1,15 +1,11 @@
-import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { systemClock } from '../clock.ts'
 import { readConfig } from '../config.ts'
 import { ConfigError } from '../errors.ts'
-import type { AuditEntry } from '../records/questions/audit.ts'
 import { createKeyFile, keyRing, readKeyFile } from '../seal/keys.ts'
-import { dataPaths } from '../service.ts'
 import type { Io } from './io.ts'
-import { withRecords } from './opened.ts'
+import { auditedByCli, withRecords } from './opened.ts'
 
 /** clipgate keys create | list | export */
 export function keys(program: Command, io: Io): void {
@@ -23,8 +19,8 @@ export function keys(program: Command, io: Io): void {
       const path = resolve(out)
       const ring = keyRing(await createKeyFile(path))
       const detail = JSON.stringify({ to: path })
-      await audited(io, { what: 'key_make', object: ring.currentId, outcome: 'made', detail }).catch((error: Error) =>
-        io.err(`It is not in the audit trail: ${error.message}`),
+      await auditedByCli(io, { what: 'key_make', object: ring.currentId, outcome: 'made', detail }).catch(
+        (error: Error) => io.err(`It is not in the audit trail: ${error.message}`),
       )
       io.out(
         `${ring.currentId} written to ${path}. Keep a copy in a safe place: without it no stored file can be read.`,
@@ -60,19 +56,10 @@ export function keys(program: Command, io: Io): void {
       const { currentId, ids } = keyRing(found)
       // Before there is a copy, so that there is none without its row.
       const detail = JSON.stringify({ to: path, keys: ids })
-      await audited(io, { what: 'key_export', object: currentId, outcome: 'copying', detail })
+      await auditedByCli(io, { what: 'key_export', object: currentId, outcome: 'copying', detail })
       await writeFile(path, await readFile(config.masterKeyFile), { flag: 'wx', mode: 0o600 }).catch((error: Error) => {
         throw new ConfigError([`${path} cannot be written: ${error.message}`])
       })
       io.out(`${ids.join(', ')} copied to ${path}.`)
     })
-}
-
-/** Where there is an installation, what is done about its keys is in its audit trail. */
-async function audited(io: Io, entry: Pick<AuditEntry, 'what' | 'object' | 'outcome' | 'detail'>): Promise<void> {
-  const { config } = readConfig(io.env)
-  if (!existsSync(dataPaths(config.dataDir).database)) return
-  await withRecords(io, ({ records }) =>
-    records.audit({ ...entry, at: systemClock.now(), who: 'cli', requestId: null }),
-  )
 }

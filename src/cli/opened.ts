@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { systemClock } from '../clock.ts'
 import { type Config, readConfig, type Secrets } from '../config.ts'
 import { ConfigError } from '../errors.ts'
+import type { AuditEntry } from '../records/questions/audit.ts'
 import type { Records } from '../records/records.ts'
 import { dataPaths, openRecords } from '../service.ts'
 import type { Io } from './io.ts'
@@ -20,4 +21,16 @@ export async function withRecords<T>(
   } finally {
     await records.close()
   }
+}
+
+/** Where there is an installation, what a command does beside its records is in its audit trail. */
+export async function auditedByCli(
+  io: Io,
+  entry: Pick<AuditEntry, 'what' | 'object' | 'outcome' | 'detail'>,
+): Promise<void> {
+  const { config } = readConfig(io.env)
+  if (!existsSync(dataPaths(config.dataDir).database)) return
+  await withRecords(io, ({ records }) =>
+    records.audit({ ...entry, at: systemClock.now(), who: 'cli', requestId: null }),
+  )
 }

@@ -129,6 +129,118 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v2/conversations/messages/agentless': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Send an agentless outbound message
+     * @description Send an agentless (api participant) outbound message using a client credential grant. In order to call this endpoint you will need OAuth token generated using OAuth client credentials authorized with at least messaging scope. If there is already a connected conversation between the fromAddress and recipient specified, the useExistingActiveConversation param can be used to barge in to the ongoing conversation.
+     */
+    post: operations['postConversationsMessagesAgentless']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/conversations/messaging/supportedcontent/default': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Get the organization's default supported content profile that will be used as the default when creating an integration.
+     * @description When an integration is created a supported content ID may be assigned to it. If the supported content ID is not supplied, the default supported content profile will be assigned to it.
+     */
+    get: operations['getConversationsMessagingSupportedcontentDefault']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/conversations/messaging/supportedcontent/{supportedContentId}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Get a supported content profile */
+    get: operations['getConversationsMessagingSupportedcontentSupportedContentId']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    /** Update a supported content profile */
+    patch: operations['patchConversationsMessagingSupportedcontentSupportedContentId']
+    trace?: never
+  }
+  '/api/v2/webdeployments/deployments': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Get deployments */
+    get: operations['getWebdeploymentsDeployments']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/webdeployments/configurations/{configurationId}/versions/{versionId}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Get a configuration version */
+    get: operations['getWebdeploymentsConfigurationVersion']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v2/users/me': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Get current user details.
+     * @description This request is not valid when using the Client Credentials OAuth grant.
+     */
+    get: operations['getUsersMe']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v2/notifications/channels': {
     parameters: {
       query?: never
@@ -198,6 +310,20 @@ export interface components {
     AfterCallWork: {
       [key: string]: unknown
     }
+    /** @description Shape left out of this subset (real name: AuthenticationSettings). */
+    AuthenticationSettings: {
+      [key: string]: unknown
+    }
+    AutoStart: {
+      /** @description whether or not auto start is enabled */
+      enabled?: boolean
+    }
+    BotMessengerProfile: {
+      /** @description Name of the Bot */
+      name?: string
+      /** @description Avatar for Bot */
+      avatarUrl?: string
+    }
     Channel: {
       connectUri?: string
       id?: string
@@ -218,6 +344,10 @@ export interface components {
     }
     ChannelTopicEntityListing: {
       entities?: components['schemas']['ChannelTopic'][]
+    }
+    /** @description Shape left out of this subset (real name: CobrowseSettings). */
+    CobrowseSettings: {
+      [key: string]: unknown
     }
     Conversation: {
       /** @description The globally unique identifier for the object. */
@@ -273,6 +403,26 @@ export interface components {
       inactivityTimeout?: string
       /** @description The URI for this object */
       selfUri?: string
+    }
+    ConversationAppSettings: {
+      /** @description The toggle to enable or disable conversations */
+      enabled?: boolean
+      /** @description The toggle to enable or disable typing indicator for messenger */
+      showAgentTypingIndicator?: boolean
+      /** @description The toggle to enable or disable typing indicator for messenger */
+      showUserTypingIndicator?: boolean
+      autoStart?: components['schemas']['AutoStart']
+      markdown?: components['schemas']['Markdown']
+      conversationDisconnect?: components['schemas']['ConversationDisconnectSettings']
+      conversationClear?: components['schemas']['ConversationClearSettings']
+      humanize?: components['schemas']['Humanize']
+      notifications?: components['schemas']['NotificationsSettings']
+      /** @description The guest session duration settings for messenger conversations */
+      sessionDurationSeconds?: number
+    }
+    ConversationClearSettings: {
+      /** @description whether or not conversation clear setting is enabled */
+      enabled?: boolean
     }
     ConversationContentAttachment: {
       /** @description Provider specific ID for attachment. */
@@ -416,6 +566,15 @@ export interface components {
       type?: 'Text'
       /** @description Text to be shown for this content element. */
       body: string
+    }
+    ConversationDisconnectSettings: {
+      /** @description whether or not conversation disconnect setting is enabled */
+      enabled?: boolean
+      /**
+       * @description Conversation disconnect type
+       * @enum {string}
+       */
+      type?: 'Send' | 'ReadOnly'
     }
     ConversationDivisionMembership: {
       division?: components['schemas']['DomainEntityRef']
@@ -788,6 +947,12 @@ export interface components {
       /** @description The skills to use for routing decisions */
       skills?: components['schemas']['AddressableEntityRef'][]
     }
+    CustomI18nLabels: {
+      /** @description Language of localized labels in homescreen app (eg. en-us, de-de) and push notification */
+      language?: string
+      /** @description Contains localized labels used in messenger apps and push notification. PushNotificationTitle and PushNotificationBody are required when notifications are enabled. */
+      localizedLabels?: components['schemas']['LocalizedLabels'][]
+    }
     Detail: {
       errorCode?: string
       fieldName?: string
@@ -816,6 +981,12 @@ export interface components {
       name?: string
       selfUri?: string
     }
+    DomainRole: {
+      /** @description The ID of the role */
+      id?: string
+      /** @description The name of the role */
+      name?: string
+    }
     Entity: {
       /** @description The globally unique identifier for the object. */
       id?: string
@@ -835,8 +1006,81 @@ export interface components {
       errors?: components['schemas']['ErrorBody'][]
       limit?: components['schemas']['Limit']
     }
+    ExpandableWebDeployment: {
+      /** @description The deployment ID */
+      id?: string
+      /** @description The deployment name */
+      name: string
+      /** @description The description of the config */
+      description?: string
+      /** @description Property indicates whether all domains are allowed or not. allowedDomains must be empty when this is set as true. */
+      allowAllDomains?: boolean
+      /** @description The list of domains that are approved to use this deployment; the list will be added to CORS headers for ease of web use. */
+      allowedDomains?: string[]
+      supportedContent?: components['schemas']['SupportedContentReference']
+      /** @description Javascript snippet used to load the config */
+      snippet?: string
+      /**
+       * Format: date-time
+       * @description The date the deployment was created. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateCreated?: string
+      /**
+       * Format: date-time
+       * @description The date the deployment was most recently modified. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateModified?: string
+      lastModifiedUser?: components['schemas']['AddressableEntityRef']
+      flow?: components['schemas']['WebDeploymentFlowEntityRef']
+      /**
+       * @description The current status of the deployment
+       * @enum {string}
+       */
+      status?: 'Pending' | 'Active' | 'Inactive' | 'Error' | 'Deleting'
+      /** @description The push integration objects associated with the deployment */
+      pushIntegrations?: components['schemas']['PushIntegration'][]
+      configuration: components['schemas']['WebDeploymentConfigurationVersionResponse']
+      /** @description The URI for this object */
+      selfUri?: string
+    }
+    ExpandableWebDeploymentEntityListing: {
+      entities?: components['schemas']['ExpandableWebDeployment'][]
+      nextUri?: string
+      selfUri?: string
+      previousUri?: string
+      total?: number
+    }
+    FileUploadMode: {
+      /** @description A list of supported content types for uploading files. */
+      fileTypes?: string[]
+      /** @description The maximum file size for file uploads in kilobytes. Default is 10240 (10 MB) */
+      maxFileSizeKB?: number
+    }
+    FileUploadSettings: {
+      /** @description whether or not attachments are enabled */
+      enableAttachments?: boolean
+      /** @description The list of supported file upload modes */
+      modes?: components['schemas']['FileUploadMode'][]
+    }
+    /** @description Shape left out of this subset (real name: FlowVersion). */
+    FlowVersion: {
+      [key: string]: unknown
+    }
+    Humanize: {
+      /** @description Whether or not humanize conversations setting is enabled */
+      enabled?: boolean
+      bot?: components['schemas']['BotMessengerProfile']
+    }
     /** @description Shape left out of this subset (real name: JourneyContext). */
     JourneyContext: {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: JourneyEventsSettings). */
+    JourneyEventsSettings: {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: LauncherButtonSettings). */
+    LauncherButtonSettings: {
       [key: string]: unknown
     }
     Limit: {
@@ -930,6 +1174,37 @@ export interface components {
         | 'workforce.management.shift.trading'
         | 'system'
       value?: number
+    }
+    LocalizedLabels: {
+      /**
+       * @description Contains localized label key used in messenger homescreen and push notification. PushNotificationTitle and PushNotificationBody keys are required when notifications are enabled.
+       * @enum {string}
+       */
+      key?:
+        | 'MessengerHomeHeaderTitle'
+        | 'MessengerHomeHeaderSubTitle'
+        | 'PushNotificationTitle'
+        | 'PushNotificationBody'
+        | 'MessengerLauncherButtonText'
+      /** @description Contains localized label value used in messenger homescreen and push notification */
+      value?: string
+    }
+    Markdown: {
+      /** @description whether or not markdown is enabled */
+      enabled?: boolean
+    }
+    MediaType: {
+      /** @description The media type string as defined by RFC 2046. You can define specific types such as 'image/jpeg', 'video/mpeg', or specify wild cards for a range of types, 'image/*', or all types '*\/*'. See https://www.iana.org/assignments/media-types/media-types.xhtml for a list of registered media types. */
+      type?: string
+    }
+    MediaTypeAccess: {
+      /** @description List of media types allowed for inbound messages from customers. If inbound messages from a customer contain media that is not in this list, the media will be dropped from the outbound message. */
+      inbound?: components['schemas']['MediaType'][]
+      /** @description List of media types allowed for outbound messages to customers. If an outbound message is sent that contains media that is not in this list, the message will not be sent. */
+      outbound?: components['schemas']['MediaType'][]
+    }
+    MediaTypes: {
+      allow?: components['schemas']['MediaTypeAccess']
     }
     Message: {
       /**
@@ -1194,11 +1469,45 @@ export interface components {
       /** @description The unique id of the the sticker object. */
       id?: string
     }
+    MessengerApps: {
+      conversations?: components['schemas']['ConversationAppSettings']
+    }
+    /** @description Shape left out of this subset (real name: MessengerHomeScreen). */
+    MessengerHomeScreen: {
+      [key: string]: unknown
+    }
+    MessengerSettings: {
+      /** @description Whether or not messenger is enabled */
+      enabled?: boolean
+      styles?: components['schemas']['MessengerStyles']
+      launcherButton?: components['schemas']['LauncherButtonSettings']
+      fileUpload?: components['schemas']['FileUploadSettings']
+      apps?: components['schemas']['MessengerApps']
+      homeScreen?: components['schemas']['MessengerHomeScreen']
+      /**
+       * @description The session persistence type for messenger
+       * @enum {string}
+       */
+      sessionPersistenceType?: 'AcrossSubdomains' | 'DomainOrSubdomainOnly'
+    }
+    /** @description Shape left out of this subset (real name: MessengerStyles). */
+    MessengerStyles: {
+      [key: string]: unknown
+    }
     NamedEntity: {
       /** @description The globally unique identifier for the object. */
       id?: string
       /** @description The name of the object. */
       name?: string
+    }
+    NotificationsSettings: {
+      /** @description The toggle to enable or disable notifications. When enabled, PushNotificationTitle and PushNotificationBody localization keys are required. */
+      enabled?: boolean
+      /**
+       * @description The notification content type settings for messenger
+       * @enum {string}
+       */
+      notificationContentType?: 'IncludeMessagesContent' | 'ExcludeMessagesContent'
     }
     OAuthTokenError: {
       /** @example invalid_client */
@@ -1236,6 +1545,25 @@ export interface components {
        */
       state?: 'active' | 'disabled' | 'inactive'
       organization?: components['schemas']['NamedEntity']
+    }
+    Organization: {
+      /** @description The globally unique identifier for the object. */
+      id?: string
+      name?: string
+      /** @description The default language for this organization. Example: 'en' */
+      defaultLanguage?: string
+      /** @description The short name for the organization. This field is globally unique and cannot be changed. */
+      thirdPartyOrgName?: string
+      domain?: string
+      /** @description The current version of the organization. */
+      version: number
+      /**
+       * @description The current state. Examples are active, inactive, deleted.
+       * @enum {string}
+       */
+      state?: 'active' | 'inactive' | 'deleted'
+      /** @description The URI for this object */
+      selfUri?: string
     }
     Participant: {
       /** @description A globally unique identifier for this conversation. */
@@ -1311,13 +1639,111 @@ export interface components {
         [key: string]: string
       }
     }
+    /** @description Shape left out of this subset (real name: PositionSettings). */
+    PositionSettings: {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: PushIntegration). */
+    PushIntegration: {
+      [key: string]: unknown
+    }
+    /** @description Shape left out of this subset (real name: ResourcePermissionPolicy). */
+    ResourcePermissionPolicy: {
+      [key: string]: unknown
+    }
     /** @description Shape left out of this subset (real name: Segment). */
     Segment: {
       [key: string]: unknown
     }
+    SendAgentlessOutboundMessageRequest: {
+      /** @description The messaging address of the sender of the message. For an SMS messenger type, this must be a currently provisioned SMS phone number. For a WhatsApp messenger type use the provisioned WhatsApp integration’s ID */
+      fromAddress: string
+      /** @description The messaging address of the recipient of the message. For an SMS messenger type, the phone number address must be in E.164 format. E.g. +13175555555 or +34234234234. For WhatsApp messenger type, use a WhatsApp ID of a phone number. E.g for a E.164 formatted phone number `+13175555555`, a WhatsApp ID would be 13175555555 */
+      toAddress?: string
+      externalContactId?: string
+      /**
+       * @description The recipient messaging address messenger type.
+       * @enum {string}
+       */
+      toAddressMessengerType: 'sms' | 'whatsapp' | 'open'
+      /** @description The text of the message to send. This field is required in the case of SMS messenger type. Maximum character counts are: SMS - 765 characters, other channels - 2000 characters. */
+      textBody?: string
+      messagingTemplate?: components['schemas']['SendMessagingTemplateRequest']
+      /** @description Use an existing active conversation to send the agentless outbound message. Set this parameter to 'true' to use active conversation. Default value: false */
+      useExistingActiveConversation?: boolean
+    }
+    SendAgentlessOutboundMessageResponse: {
+      /** @description The globally unique identifier for the object. */
+      id?: string
+      /** @description The identifier of the conversation. */
+      conversationId?: string
+      /** @description The sender of the message. */
+      fromAddress?: string
+      /** @description The recipient of the message. */
+      toAddress?: string
+      /**
+       * @description Type of messenger.
+       * @enum {string}
+       */
+      messengerType?: 'sms' | 'whatsapp' | 'open'
+      /** @description Use an existing active conversation to send the agentless outbound message. Set this parameter to 'true' to use active conversation. Default value: false */
+      useExistingActiveConversation?: boolean
+      message?: components['schemas']['MessageData']
+      /**
+       * Format: date-time
+       * @description The time when the message was sent. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      timestamp?: string
+      user?: components['schemas']['AddressableEntityRef']
+      /** @description The URI for this object */
+      selfUri?: string
+    }
     /** @description Shape left out of this subset (real name: SendMessagingTemplateRequest). */
     SendMessagingTemplateRequest: {
       [key: string]: unknown
+    }
+    ServerDate: {
+      /**
+       * Format: date-time
+       * @description Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      currentDate?: string
+    }
+    /** @description Shape left out of this subset (real name: SupportCenterSettings). */
+    SupportCenterSettings: {
+      [key: string]: unknown
+    }
+    SupportedContent: {
+      /** @description A unique supported content Id. */
+      id: string
+      /** @description The name of the supported content profile */
+      name: string
+      /**
+       * Format: date-time
+       * @description Date this supported content profile was created. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateCreated?: string
+      /**
+       * Format: date-time
+       * @description Date this supported content profile was modified. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateModified?: string
+      createdBy?: components['schemas']['DomainEntityRef']
+      modifiedBy?: components['schemas']['DomainEntityRef']
+      /** @description Version number */
+      version?: number
+      mediaTypes?: components['schemas']['MediaTypes']
+      /** @description The URI for this object */
+      selfUri?: string
+    }
+    SupportedContentReference: {
+      /** @description The SupportedContent unique identifier associated with this integration or phone number */
+      id: string
+      /** @description The SupportedContent profile name */
+      name?: string
+      /** @description The SupportedContent profile URI */
+      selfUri?: string
+      mediaTypes?: components['schemas']['MediaTypes']
     }
     TextMessageListing: {
       entities?: components['schemas']['MessageData'][]
@@ -1358,6 +1784,147 @@ export interface components {
       version: number
       /** @description The URI for this object */
       selfUri?: string
+    }
+    UserAuthorization: {
+      roles?: components['schemas']['DomainRole'][]
+      /** @description A collection of the roles the user is not using */
+      unusedRoles?: components['schemas']['DomainRole'][]
+      /** @description A collection of the permissions granted by all assigned roles */
+      permissions?: string[]
+      /** @description The policies configured for assigned permissions. */
+      permissionPolicies?: components['schemas']['ResourcePermissionPolicy'][]
+    }
+    UserMe: {
+      /** @description The globally unique identifier for the object. */
+      id?: string
+      name?: string
+      division?: components['schemas']['Division']
+      department?: string
+      email?: string
+      /**
+       * @description The current state for this user.
+       * @enum {string}
+       */
+      state?: 'active' | 'inactive' | 'deleted'
+      title?: string
+      username?: string
+      /** @description Required when updating a user, this value should be the current version of the user.  The current version can be obtained with a GET on the user before doing a PATCH. */
+      version: number
+      authorization?: components['schemas']['UserAuthorization']
+      /** @description preferred language by the user */
+      languagePreference?: string
+      date?: components['schemas']['ServerDate']
+      organization?: components['schemas']['Organization']
+      token?: components['schemas']['TokenInfo']
+      /** @description The URI for this object */
+      selfUri?: string
+    }
+    /** @description Shape left out of this subset (real name: VideoSettings). */
+    VideoSettings: {
+      [key: string]: unknown
+    }
+    WebDeploymentConfigurationVersion: {
+      /** @description The configuration version ID */
+      id?: string
+      /** @description The configuration version name */
+      name: string
+      /** @description The version of the configuration */
+      version?: string
+      headlessMode?: components['schemas']['WebDeploymentHeadlessMode']
+      /** @description The description of the configuration */
+      description?: string
+      /** @description A list of languages supported on the configuration required if the messenger is enabled */
+      languages?: string[]
+      /** @description The default language to use for the configuration required if the messenger is enabled */
+      defaultLanguage?: string
+      messenger?: components['schemas']['MessengerSettings']
+      journeyEvents?: components['schemas']['JourneyEventsSettings']
+      authenticationSettings?: components['schemas']['AuthenticationSettings']
+      /**
+       * Format: date-time
+       * @description The date the configuration version was created. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateCreated?: string
+      /**
+       * Format: date-time
+       * @description The date the configuration version was most recently modified. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateModified?: string
+      /**
+       * Format: date-time
+       * @description The date the configuration version was most recently published. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      datePublished?: string
+      /**
+       * @description The current status of the configuration version
+       * @enum {string}
+       */
+      status?: 'Pending' | 'Active' | 'Inactive' | 'Error' | 'Deleting'
+      /** @description The URI for this object */
+      selfUri?: string
+    }
+    WebDeploymentConfigurationVersionResponse: {
+      /** @description The configuration version ID */
+      id?: string
+      /** @description The configuration version name */
+      name: string
+      /** @description The version of the configuration */
+      version?: string
+      headlessMode?: components['schemas']['WebDeploymentHeadlessMode']
+      /** @description The description of the configuration */
+      description?: string
+      /** @description A list of languages supported on the configuration required if the messenger is enabled */
+      languages?: string[]
+      /** @description The default language to use for the configuration required if the messenger is enabled */
+      defaultLanguage?: string
+      /** @description The localization settings for homescreen app */
+      customI18nLabels?: components['schemas']['CustomI18nLabels'][]
+      messenger?: components['schemas']['MessengerSettings']
+      position?: components['schemas']['PositionSettings']
+      supportCenter?: components['schemas']['SupportCenterSettings']
+      cobrowse?: components['schemas']['CobrowseSettings']
+      journeyEvents?: components['schemas']['JourneyEventsSettings']
+      authenticationSettings?: components['schemas']['AuthenticationSettings']
+      video?: components['schemas']['VideoSettings']
+      /**
+       * Format: date-time
+       * @description The date the configuration version was created. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateCreated?: string
+      /**
+       * Format: date-time
+       * @description The date the configuration version was most recently modified. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      dateModified?: string
+      /**
+       * Format: date-time
+       * @description The date the configuration version was most recently published. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      datePublished?: string
+      lastModifiedUser?: components['schemas']['AddressableEntityRef']
+      createdUser?: components['schemas']['AddressableEntityRef']
+      publishedUser?: components['schemas']['AddressableEntityRef']
+      /**
+       * @description The current status of the configuration version
+       * @enum {string}
+       */
+      status?: 'Pending' | 'Active' | 'Inactive' | 'Error' | 'Deleting'
+      /** @description The URI for this object */
+      selfUri?: string
+    }
+    WebDeploymentFlowEntityRef: {
+      /** @description The Flow ID */
+      id: string
+      /** @description The Flow name */
+      name?: string
+      selfUri?: string
+      /** @description The flow description for the webdeployment */
+      flowDescription?: string
+      publishVersion?: components['schemas']['FlowVersion']
+    }
+    WebDeploymentHeadlessMode: {
+      /** @description Whether or not Headless Mode is enabled */
+      enabled?: boolean
     }
     /** @description Shape left out of this subset (real name: Wrapup). */
     Wrapup: {
@@ -1757,6 +2324,296 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['MessageData']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  postConversationsMessagesAgentless: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['SendAgentlessOutboundMessageRequest']
+      }
+    }
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['SendAgentlessOutboundMessageResponse']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getConversationsMessagingSupportedcontentDefault: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['SupportedContent']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getConversationsMessagingSupportedcontentSupportedContentId: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description Supported Content ID */
+        supportedContentId: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['SupportedContent']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  patchConversationsMessagingSupportedcontentSupportedContentId: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description Supported Content ID */
+        supportedContentId: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['SupportedContent']
+      }
+    }
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['SupportedContent']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getWebdeploymentsDeployments: {
+    parameters: {
+      query?: {
+        /** @description Number of entities to return. Defaults to 300. */
+        pageSize?: string
+        /** @description The cursor that points to the start of the set of entities that has been returned. */
+        before?: string
+        /** @description The cursor that points to the end of the set of entities that has been returned. */
+        after?: string
+        /** @description The specified entity attributes will be filled. Comma separated values expected. */
+        expand?: ('Configuration' | 'SupportedContent' | 'identityresolution')[]
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['ExpandableWebDeploymentEntityListing']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getWebdeploymentsConfigurationVersion: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description The configuration version ID */
+        configurationId: string
+        /** @description The version of the configuration to get */
+        versionId: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['WebDeploymentConfigurationVersion']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getUsersMe: {
+    parameters: {
+      query?: {
+        /** @description Which fields, if any, to expand. */
+        expand?: (
+          | 'routingStatus'
+          | 'presence'
+          | 'integrationPresence'
+          | 'conversationSummary'
+          | 'outOfOffice'
+          | 'geolocation'
+          | 'station'
+          | 'authorization'
+          | 'lasttokenissued'
+          | 'authorization.unusedRoles'
+          | 'team'
+          | 'workPlanBidRanks'
+          | 'externalContactsSettings'
+          | 'groups'
+          | 'customAttributes'
+          | 'profileSkills'
+          | 'certifications'
+          | 'locations'
+          | 'skills'
+          | 'languages'
+          | 'languagePreference'
+          | 'employerInfo'
+          | 'biography'
+          | 'dateLastLogin'
+          | 'dateWelcomeSent'
+          | 'date'
+          | 'geolocationsettings'
+          | 'organization'
+          | 'presencedefinitions'
+          | 'divisionedpresencedefinitions'
+          | 'locationdefinitions'
+          | 'orgauthorization'
+          | 'orgproducts'
+          | 'favorites'
+          | 'superiors'
+          | 'directreports'
+          | 'adjacents'
+          | 'routingskills'
+          | 'routinglanguages'
+          | 'fieldconfigs'
+          | 'token'
+          | 'trustors'
+          | 'logCapture'
+          | 'autoanswersettings'
+        )[]
+        /** @description Get your presence for a given integration. This parameter will only be used when presence is provided as an expand. */
+        integrationPresenceSource?: 'MicrosoftTeams' | 'ZoomPhone' | 'EightByEight' | 'RingCentral'
+        /** @description Gets custom user attribute values for given schemas set for user. This parameter will only be used when customAttributes is provided as an expand. The maximum number of schemaIds that can be requested is 100 */
+        userCustomAttributeSchemaIds?: string[]
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['UserMe']
         }
       }
       400: components['responses']['BadRequest']

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Events } from '../telemetry/events.ts'
+import { objectIn, segment } from './answers.ts'
 import type { components } from './api.d.ts'
 import { type Answer, ask, NoAnswer, numberIn, retryAfterOf } from './ask.ts'
 import type { Conversation } from './conversation.ts'
@@ -45,6 +46,8 @@ export interface GenesysClient {
   createChannel(): Promise<{ id: string; connectUri: string }>
   /** Makes these the topics of a channel, and keeps it for another 24 hours. Gives those that are refused, and why. */
   subscribe(channelId: string, topics: string[]): Promise<{ topic: string; reason: string }[]>
+  /** A call that has no function of its own here, by the same rules. */
+  call(asked: Call): Promise<unknown>
   /** Adds to a participant's attributes and overwrites those named. */
   patchParticipantAttributes(
     conversationId: string,
@@ -73,7 +76,7 @@ export interface GenesysClientOptions {
   random?: () => number
 }
 
-interface Call {
+export interface Call {
   /** `METHOD /path` with names in place of ids: for counters and errors. */
   route: string
   path: string
@@ -208,6 +211,7 @@ export function createGenesysClient(options: GenesysClientOptions): GenesysClien
   }
 
   return {
+    call,
     async getConversation(conversationId) {
       const body = await call({
         route: 'GET /api/v2/conversations/{id}',
@@ -310,19 +314,6 @@ function failureOf({ route, repeatable }: Call, { status, headers, body }: Answe
   }
 }
 
-/** An answer that should be an object. Its members are as the platform's document has them: all may be missing. */
-function objectIn<Shape extends object>(body: unknown): Shape {
-  if (typeof body !== 'object' || body === null) throw new GenesysUnavailable('Genesys answers 2xx without a body')
-  return body as Shape
-}
-
 function textOf(value: unknown): string | null {
   return typeof value === 'string' ? value.slice(0, 300) : null
-}
-
-/** An id as a part of a path. One that Genesys cannot have made names nothing there, and must not name something else. */
-function segment(id: string): string {
-  if (!/^[\w-]{1,128}$/.test(id))
-    throw new GenesysRefused('not asked', { status: 404, message: 'not an id of Genesys Cloud' })
-  return id
 }

@@ -3,9 +3,17 @@ import { shownName } from './names.ts'
 
 /**
  * What an agent's script is told, from the best to the worst: nothing to open and nothing to do; the customer must send
- * again; someone must decide first; and worst, a file that may have been opened already and must not be trusted any more.
+ * again; an agent may have opened what nobody could judge; someone must decide first; and worst, a file that may have been opened already and must not be trusted any more.
  */
-const fromBestToWorst: AttachmentState[] = ['erased', 'accepted', 'refused', 'quarantined', 'recalled']
+const fromBestToWorst: AttachmentState[] = [
+  'erased',
+  'accepted',
+  'fetching',
+  'refused',
+  'unfetched',
+  'quarantined',
+  'recalled',
+]
 
 const mostFiles = 10
 

@@ -164,6 +164,15 @@ export function createEvents(log: Log, metrics: Metrics) {
       metrics.genesysTokens.inc({ outcome })
       if (outcome !== 'given') log.error({ outcome }, 'genesys gives no token')
     },
+    platformCompared(counts: Record<string, number>): void {
+      metrics.platformDifferences.reset()
+      for (const [kind, count] of Object.entries(counts)) metrics.platformDifferences.set({ kind }, count)
+    },
+    /** Its credentials may not be allowed to look; a comparison that is no longer true would be worse than none. */
+    platformNotCompared(error: unknown): void {
+      metrics.platformDifferences.reset()
+      log.warn(causes(error), 'what genesys lets in is not known')
+    },
     genesysWayRefused: (way: Way, reason: string) => log.warn({ way, reason }, 'genesys refuses a way to confirm'),
   }
 }

@@ -121,6 +121,12 @@ export function createMetrics(uploadsRunning: () => number = () => 0) {
       labelNames: ['outcome'],
       registers,
     }),
+    platformDifferences: new Gauge({
+      name: 'clipgate_platform_differences',
+      help: 'Differences between our policy and what Genesys Cloud lets in, by kind. Absent while they are not known.',
+      labelNames: ['kind'],
+      registers,
+    }),
     uploadsRunning: new Gauge({
       name: 'clipgate_uploads_running',
       help: 'Files coming in now.',

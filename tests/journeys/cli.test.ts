@@ -33,6 +33,7 @@ describe('every command', () => {
       'keys',
       'outbox',
       'pull',
+      'policy',
       'audit',
       'erase',
     ]) {
@@ -51,6 +52,7 @@ describe('every command', () => {
     [['outbox', 'list', '--limit', 'abc']],
     [['keys', 'list']],
     [['pull', 'backfill']],
+    [['policy', 'push']],
   ])('exits with 2 on wrong use: %s', async (args) => {
     const { code, err } = await clipgate(args, testEnvironment(await temporaryFolder(), 'http://127.0.0.1:9'))
     expect(code).toBe(2)
@@ -275,5 +277,56 @@ describe('migrate and doctor', () => {
     expect(
       (await clipgate(['doctor'], { CLIPGATE_PORT: 'x', CLIPGATE_SCAN: 'y' })).out.match(/failed +configuration/g),
     ).toHaveLength(3)
+  })
+})
+
+describe('policy', () => {
+  const builtIn = 'webMessagingDefault'
+
+  async function atAnInstallation() {
+    const emulator = await startEmulator({ port: 0 })
+    onTestFinished(() => emulator.close())
+    const env = testEnvironment(await temporaryFolder(), emulator.url)
+    await clipgate(['migrate'], env)
+    return { env, emulator }
+  }
+
+  it('diff tells each difference, and doctor warns of it', async () => {
+    const { env } = await atAnInstallation()
+    const { code, out } = await clipgate(['policy', 'diff'], env)
+    expect([code, out]).toEqual([0, expect.stringMatching(/^only_there +profile "Default" .*every type/)])
+    const { differences } = JSON.parse((await clipgate(['policy', 'diff', '--json'], env)).out)
+    expect(differences).toMatchObject([{ kind: 'only_there' }])
+    expect((await clipgate(['doctor'], env)).out).toMatch(/warning +platform: profile "Default"/)
+  })
+
+  it('push changes nothing without --yes, and with it the profile and the audit trail', async () => {
+    const { env, emulator } = await atAnInstallation()
+    const changes = () => emulator.requests().filter(({ method }) => method === 'PATCH').length
+    const push = ['policy', 'push', '--profile', builtIn]
+    const shown = await clipgate(push, env)
+    expect([shown.code, shown.out]).toEqual([0, expect.stringContaining('Add --yes')])
+    expect(changes()).toBe(0)
+    expect((await clipgate([...push, '--yes'], env)).out).toContain('Changed.')
+    expect(changes()).toBe(1)
+    expect((await clipgate(['policy', 'diff'], env)).out).toContain('and nothing else')
+    expect((await clipgate([...push, '--yes'], env)).out).toContain('Nothing was changed')
+    expect(changes()).toBe(1)
+    expect((await clipgate(['audit', 'list', '--what', 'policy_push'], env)).out).toContain(builtIn)
+  })
+
+  it('push says plainly what is wrong: no such profile, no permission, no credentials', async () => {
+    const { env, emulator } = await atAnInstallation()
+    const unknown = await clipgate(['policy', 'push', '--profile', 'unknown', '--yes'], env)
+    expect([unknown.code, unknown.err]).toEqual([1, expect.stringContaining('404')])
+    emulator.setFaults([{ route: 'PATCH /api/v2/conversations/messaging/supportedcontent/*', status: 403, times: 1 }])
+    const denied = await clipgate(['policy', 'push', '--profile', builtIn, '--yes'], env)
+    expect([denied.code, denied.err]).toEqual([1, expect.stringContaining('403')])
+    const {
+      CLIPGATE_GENESYS_CLIENT_ID: _,
+      CLIPGATE_GENESYS_CLIENT_SECRET: __,
+      ...without
+    } = env as Record<string, string>
+    expect((await clipgate(['policy', 'diff'], without)).code).toBe(2)
   })
 })

@@ -1,0 +1,28 @@
+import type { Clock } from './clock.ts'
+import type { GenesysClient } from './genesys/client.ts'
+import { comparePolicy } from './genesys/content/compare.ts'
+import { differenceKinds, type OurPolicy } from './genesys/content/differences.ts'
+import type { Events } from './telemetry/events.ts'
+
+/** The first look does not hold up a start, and an organization's settings change seldom. */
+const firstAfterMs = 60_000
+const everyMs = 6 * 60 * 60 * 1000
+
+/** Looks now and then at what Genesys Cloud lets in, for the metric. Resolves once told to end. */
+export async function watchPlatform(
+  genesys: Pick<GenesysClient, 'call'>,
+  { policy, clock, events }: { policy: OurPolicy; clock: Clock; events: Events },
+  signal: AbortSignal,
+): Promise<void> {
+  await clock.wait(firstAfterMs, signal)
+  while (!signal.aborted) {
+    await comparePolicy(genesys, policy).then(
+      (found) => {
+        const countOf = (kind: string) => found.filter((difference) => difference.kind === kind).length
+        events.platformCompared(Object.fromEntries(differenceKinds.map((kind) => [kind, countOf(kind)])))
+      },
+      (error: unknown) => events.platformNotCompared(error),
+    )
+    await clock.wait(everyMs, signal)
+  }
+}
