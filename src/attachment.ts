@@ -31,7 +31,8 @@ export interface Verdict {
   at: string
 }
 
-export type Way = 'message' | 'attributes'
+export const ways = ['message', 'agentless', 'attributes'] as const
+export type Way = (typeof ways)[number]
 
 /** What we owe, or owed, the conversation about an attachment. `off`: this installation confirms nothing. */
 export interface Confirmation {

@@ -192,7 +192,7 @@ describe('a bad setting is refused, and told what it must be', () => {
     ['DOWNLOAD_HOSTS', 'files.example.com:8443', 'host names such as'],
     ['ALERT_ON', 'everything', 'out of refused, accepted, unfetched'],
     ['PULL_QUEUES', 'sales/one', 'ids of queues'],
-    ['CONFIRM', 'email', 'off, or ways out of message, attributes'],
+    ['CONFIRM', 'email', 'off, or ways out of message, agentless, attributes'],
     ['CONFIRM', 'off,message', 'off, or ways out of'],
     ['CONFIRM', ',', 'off, or ways out of'],
     ['LANGUAGE', 'English', 'a language such as en or pt-BR'],

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { inspect } from 'node:util'
 import { distance } from 'fastest-levenshtein'
 import { z } from 'zod'
-import type { Way } from './attachment.ts'
+import { ways as allWays, type Way } from './attachment.ts'
 import {
   type AlertKind,
   type ApiKey,
@@ -26,6 +26,8 @@ import { ConfigError } from './errors.ts'
 import { logLevels } from './telemetry/log.ts'
 
 const prefix = 'CLIPGATE_'
+
+const isWay = (name: string): name is Way => (allWays as readonly string[]).includes(name)
 
 /** Every setting: what it must be, and what it is when it is not set. The contract's table says what each means. */
 const settings = {
@@ -52,6 +54,8 @@ const settings = {
     .default('mypurecloud.com'),
   GENESYS_CLIENT_ID: z.string().optional(),
   GENESYS_CLIENT_SECRET: z.string().optional(),
+  GENESYS_USER_CLIENT_ID: z.string().optional(),
+  GENESYS_USER_CLIENT_SECRET: z.string().optional(),
   GENESYS_LOGIN_URL: httpUrl.optional(),
   GENESYS_API_URL: httpUrl.optional(),
   // Of no effect until the gateway is there; known, so that the four overrides can always be given together.
@@ -72,11 +76,10 @@ const settings = {
     .default(['refused']),
   CONFIRM: list
     .refine(
-      (ways) =>
-        ways.length > 0 && (ways.join() === 'off' || ways.every((way) => way === 'message' || way === 'attributes')),
-      'off, or ways out of message, attributes',
+      (ways) => ways.length > 0 && (ways.join() === 'off' || ways.every((way) => isWay(way))),
+      `off, or ways out of ${allWays.join(', ')}`,
     )
-    .transform((ways) => (ways.join() === 'off' ? [] : [...new Set(ways as Way[])]))
+    .transform((ways) => (ways.join() === 'off' ? [] : [...new Set(ways)].filter(isWay)))
     .default(['message', 'attributes']),
   LANGUAGE: z
     .string()
@@ -97,6 +100,7 @@ const secretSettings: SettingName[] = [
   'API_KEYS',
   'PUSH_SIGNING_SECRETS',
   'GENESYS_CLIENT_SECRET',
+  'GENESYS_USER_CLIENT_SECRET',
   'ALERT_WEBHOOK_SECRET',
 ]
 
@@ -126,6 +130,8 @@ export interface Config {
     /** Origins that were set in place of the platform's: no https and no public address is asked of them. */
     exemptOrigins: string[]
     requestsPerMinute: number
+    /** Null: no service user sends messages. */
+    user: { clientId: string; tokenFile: string } | null
   } | null
   pull: { queues: string[]; downloadHosts: string[] }
   /** Null: nobody is told of files but by the log and the metrics. */
@@ -140,6 +146,7 @@ export interface Secrets {
   apiKeys: ApiKey[]
   pushSigningSecrets: string[]
   genesysClientSecret: string | null
+  genesysUserClientSecret: string | null
   alertWebhookSecret: string | null
 }
 
@@ -284,6 +291,12 @@ function contradictions(values: Partial<Values>, env: Record<string, string | un
     )
   if (given('GENESYS_CLIENT_ID') !== given('GENESYS_CLIENT_SECRET'))
     problems.push(`${prefix}GENESYS_CLIENT_ID and ${prefix}GENESYS_CLIENT_SECRET belong together: set both or none.`)
+  if (given('GENESYS_USER_CLIENT_ID') && !given('GENESYS_CLIENT_ID'))
+    problems.push(
+      `${prefix}GENESYS_USER_CLIENT_ID needs ${prefix}GENESYS_CLIENT_ID and ${prefix}GENESYS_CLIENT_SECRET beside it: reading goes by them.`,
+    )
+  if (given('GENESYS_USER_CLIENT_SECRET') && !given('GENESYS_USER_CLIENT_ID'))
+    problems.push(`${prefix}GENESYS_USER_CLIENT_SECRET needs ${prefix}GENESYS_USER_CLIENT_ID.`)
   if (given('ALERT_WEBHOOK') !== given('ALERT_WEBHOOK_SECRET'))
     problems.push(`${prefix}ALERT_WEBHOOK and ${prefix}ALERT_WEBHOOK_SECRET belong together: set both or none.`)
   if (values.PULL_QUEUES && values.PULL_QUEUES.length > 0 && !given('GENESYS_CLIENT_ID'))
@@ -327,6 +340,10 @@ function toConfig(values: Values): Config {
             domain: values.GENESYS_DOMAIN,
             exemptOrigins: exemptOrigins(values),
             requestsPerMinute: values.GENESYS_REQUESTS_PER_MINUTE,
+            user:
+              values.GENESYS_USER_CLIENT_ID === undefined
+                ? null
+                : { clientId: values.GENESYS_USER_CLIENT_ID, tokenFile: join(dataDir, 'keys', 'genesys-user.json') },
           },
     pull: { queues: values.PULL_QUEUES, downloadHosts: values.DOWNLOAD_HOSTS },
     alert: values.ALERT_WEBHOOK === undefined ? null : { webhook: values.ALERT_WEBHOOK, on: values.ALERT_ON },
@@ -353,6 +370,7 @@ function toSecrets(values: Values): Secrets {
     apiKeys: values.API_KEYS,
     pushSigningSecrets: values.PUSH_SIGNING_SECRETS,
     genesysClientSecret: values.GENESYS_CLIENT_SECRET ?? null,
+    genesysUserClientSecret: values.GENESYS_USER_CLIENT_SECRET ?? null,
     alertWebhookSecret: values.ALERT_WEBHOOK_SECRET ?? null,
   }
   const hidden = { value: () => '[secrets]' }

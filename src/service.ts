@@ -13,6 +13,7 @@ import type { BodyTimes } from './doors/push/body.ts'
 import { makeFolder } from './durable.ts'
 import { ConfigError } from './errors.ts'
 import { createGenesysClient, type GenesysClient } from './genesys/client.ts'
+import { clientCredentials, userGrant } from './genesys/grants.ts'
 import { attachmentRoutes } from './http/attachments.ts'
 import { createDenials } from './http/denials.ts'
 import { operationRoutes } from './http/operations.ts'
@@ -139,7 +140,8 @@ async function compose(
   await records.releaseAlerts(clock.now())
 
   const genesys = openGenesys(config, secrets, clock, events)
-  const ways = genesys && config.confirm.ways.map((name) => wayNamed(name, { genesys, records, clock, events }))
+  const user = createUserFor(config, secrets, clock, events)
+  const ways = genesys && config.confirm.ways.map((name) => wayNamed(name, { genesys, user, records, clock, events }))
   const courier =
     genesys &&
     ways &&
@@ -367,5 +369,14 @@ export function openGenesys(config: Config, secrets: Secrets, clock: Clock, even
 /** Null: there are no credentials. */
 export function createGenesysFor(config: Config, secrets: Secrets, clock: Clock, events: Events): GenesysClient | null {
   if (!config.genesys || secrets.genesysClientSecret === null) return null
-  return createGenesysClient({ ...config.genesys, clientSecret: secrets.genesysClientSecret, clock, events })
+  const grant = clientCredentials(config.genesys.clientId, secrets.genesysClientSecret)
+  return createGenesysClient({ ...config.genesys, grant, clock, events })
+}
+
+/** Who sends by the token of a service user. Null: none is configured. */
+export function createUserFor(config: Config, secrets: Secrets, clock: Clock, events: Events): GenesysClient | null {
+  if (!config.genesys?.user) return null
+  const { clientId, tokenFile } = config.genesys.user
+  const grant = userGrant({ clientId, clientSecret: secrets.genesysUserClientSecret, file: tokenFile })
+  return createGenesysClient({ ...config.genesys, grant, clock, events })
 }

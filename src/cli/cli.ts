@@ -6,6 +6,7 @@ import { demo } from './demo.ts'
 import { doctor } from './doctor.ts'
 import { emulator } from './emulator.ts'
 import { erase } from './erase.ts'
+import { genesys } from './genesys.ts'
 import type { Io } from './io.ts'
 import { keys } from './keys.ts'
 import { migrate } from './migrate.ts'
@@ -15,7 +16,7 @@ import { pull } from './pull.ts'
 import { serve } from './serve.ts'
 
 /** Every command: a file each, which adds itself. */
-const commands = [serve, demo, emulator, doctor, migrate, keys, outbox, pull, policy, audit, erase]
+const commands = [serve, demo, emulator, doctor, migrate, keys, outbox, pull, policy, genesys, audit, erase]
 
 /** Runs one command line. Resolves when the command has done its work, or has begun it when it stays up. */
 export async function runCli(argv: string[], io: Io): Promise<void> {

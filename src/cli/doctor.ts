@@ -6,7 +6,7 @@ import { type Config, readConfig, type Secrets } from '../config.ts'
 import { ConfigError } from '../errors.ts'
 import { comparePolicy } from '../genesys/content/compare.ts'
 import { keyRing, readKeyFile } from '../seal/keys.ts'
-import { dataPaths, openGenesys, openRecords } from '../service.ts'
+import { createUserFor, dataPaths, openGenesys, openRecords } from '../service.ts'
 import { createEvents } from '../telemetry/events.ts'
 import { createLog } from '../telemetry/log.ts'
 import { createMetrics } from '../telemetry/metrics.ts'
@@ -151,6 +151,11 @@ async function examineGenesys(config: Config, secrets: Secrets, find: Find): Pro
         `${config.genesys?.loginUrl} gives a token${ways && `; ways to confirm, in order: ${ways}`}`,
       ),
     (error: Error) => find('genesys', 'failed', error.message),
+  )
+  const user = createUserFor(config, secrets, systemClock, createEvents(createLog('silent'), createMetrics()))
+  await user?.checkToken().then(
+    () => find('service user', 'ok', 'its token is taken; messages are sent by it first'),
+    (error: Error) => find('service user', 'failed', error.message),
   )
   await comparePolicy(genesys, config.policy).then(
     (differences) => {

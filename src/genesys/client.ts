@@ -5,6 +5,7 @@ import type { components } from './api.d.ts'
 import { type Answer, ask, NoAnswer, numberIn, retryAfterOf } from './ask.ts'
 import type { Conversation } from './conversation.ts'
 import { AnswerLost, CredentialsRefused, GenesysRefused, GenesysUnavailable } from './errors.ts'
+import type { Grant } from './grants.ts'
 import { createPace } from './pace.ts'
 import { type Bearer, createTokens } from './token.ts'
 
@@ -38,6 +39,11 @@ export interface GenesysClient {
    * take it; throws `AnswerLost` when it may have.
    */
   sendMessage(conversationId: string, communicationId: string, textBody: string): Promise<void>
+  /**
+   * Sends a text to a customer of Open Messaging, in the open conversation if there is one. Never repeated unless the platform
+   * surely did not take it; throws `AnswerLost` when it may have.
+   */
+  sendAgentless(to: { integrationId: string; customerId: string }, textBody: string): Promise<void>
   /** At most 1,000 ids; ids that the conversation does not have are left out. */
   getMessages(conversationId: string, ids: string[]): Promise<MessageData[]>
   /** One message, with the conversation that it belongs to. */
@@ -66,8 +72,7 @@ export interface GenesysClientOptions {
   /** Origins, without a slash at the end. */
   loginUrl: string
   apiUrl: string
-  clientId: string
-  clientSecret: string
+  grant: Grant
   /** The platform's own default is 300 a minute for one token (its limits page). */
   requestsPerMinute: number
   clock: Clock
@@ -225,6 +230,20 @@ export function createGenesysClient(options: GenesysClientOptions): GenesysClien
         route: 'POST /api/v2/conversations/messages/{id}/communications/{communicationId}/messages',
         path: `/api/v2/conversations/messages/${segment(conversationId)}/communications/${segment(communicationId)}/messages`,
         body: { textBody } satisfies Schemas['AdditionalMessage'],
+        repeatable: false,
+      })
+    },
+    async sendAgentless({ integrationId, customerId }, textBody) {
+      await call({
+        route: 'POST /api/v2/conversations/messages/agentless',
+        path: '/api/v2/conversations/messages/agentless',
+        body: {
+          fromAddress: integrationId,
+          toAddress: customerId,
+          toAddressMessengerType: 'open',
+          textBody,
+          useExistingActiveConversation: true,
+        } satisfies Schemas['SendAgentlessOutboundMessageRequest'],
         repeatable: false,
       })
     },

@@ -17,6 +17,17 @@ export function customerParticipantId(conversation: Conversation): string | null
   return conversation.participants?.find(({ purpose }) => purpose === 'customer')?.id ?? null
 }
 
+/**
+ * Between whom a text of Open Messaging goes: our integration, and the customer. Null: it is another kind of conversation.
+ * That the communication's addresses hold these two is unconfirmed; a wrong one is refused, and sends nothing.
+ */
+export function openAddresses(conversation: Conversation): { integrationId: string; customerId: string } | null {
+  const customer = conversation.participants?.find(({ purpose }) => purpose === 'customer')
+  const open = customer?.messages?.findLast(({ type }) => type === 'open')
+  const [integrationId, customerId] = [open?.toAddress?.addressNormalized, open?.fromAddress?.addressNormalized]
+  return integrationId && customerId ? { integrationId, customerId } : null
+}
+
 /** Ids of the messages of all participants, newest first, at most `limit`. Those without a time count as the oldest. */
 export function newestMessageIds(conversation: Conversation, limit: number): string[] {
   return (conversation.participants ?? [])

@@ -3,11 +3,12 @@ import type { Events } from '../telemetry/events.ts'
 import type { components } from './api.d.ts'
 import { type Answer, ask, NoAnswer, retryAfterOf } from './ask.ts'
 import { CredentialsRefused, GenesysUnavailable } from './errors.ts'
+import type { Asked, Grant } from './grants.ts'
 
 type TokenResponse = components['schemas']['OAuthTokenResponse']
 type TokenError = components['schemas']['OAuthTokenError']
 
-/** The access token of client credentials. However many ask, one renewal runs at a time. */
+/** The access token of one grant. However many ask, one renewal runs at a time. */
 export interface Tokens {
   /** Throws `CredentialsRefused` or `GenesysUnavailable`. */
   get(): Promise<string>
@@ -27,8 +28,7 @@ export interface Bearer {
 
 export interface TokensOptions {
   loginUrl: string
-  clientId: string
-  clientSecret: string
+  grant: Grant
   clock: Clock
   events: Pick<Events, 'genesysAnswered' | 'genesysTokenAsked'>
   /** Longest time for the login host's answer. */
@@ -46,7 +46,7 @@ const renewBeforeMs = 5 * 60_000
 /** After a refusal nobody asks the login host for this long: a thousand waiting confirmations would all be refused. */
 const refusedForMs = 30_000
 
-export function createTokens({ loginUrl, clientId, clientSecret, clock, events, tryMs }: TokensOptions): Tokens {
+export function createTokens({ loginUrl, grant, clock, events, tryMs }: TokensOptions): Tokens {
   let current: Token | null = null
   let renewal: Promise<Token> | null = null
   let refusal: { error: CredentialsRefused; until: number } | null = null
@@ -72,8 +72,12 @@ export function createTokens({ loginUrl, clientId, clientSecret, clock, events, 
 
   async function request(): Promise<Token> {
     const askedAt = now()
-    const answer = await post()
-    if (answer.status === 200) return tokenOf(answer.body, askedAt)
+    const answer = await post(await grant.ask())
+    if (answer.status === 200) {
+      const token = tokenOf(answer.body, askedAt)
+      await grant.given(answer.body)
+      return token
+    }
     if (answer.status === 429 || answer.status >= 500)
       throw new GenesysUnavailable(`the login host answers ${answer.status}`, {
         retryAfterSeconds: retryAfterOf(answer.headers, clock.now()),
@@ -81,15 +85,15 @@ export function createTokens({ loginUrl, clientId, clientSecret, clock, events, 
     throw new CredentialsRefused(`the login host refuses this client: ${refusalOf(answer)}`)
   }
 
-  async function post(): Promise<Answer> {
+  async function post({ authorization, form }: Asked): Promise<Answer> {
     const route = 'POST /oauth/token'
     try {
       const answer = await ask(
         `${loginUrl}/oauth/token`,
         {
           method: 'POST',
-          headers: { authorization: `Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString('base64')}` },
-          body: new URLSearchParams({ grant_type: 'client_credentials' }),
+          ...(authorization !== null && { headers: { authorization } }),
+          body: new URLSearchParams(form),
         },
         tryMs,
         clock,

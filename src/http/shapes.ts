@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { attachmentStates, doors } from '../attachment.ts'
+import { attachmentStates, doors, ways } from '../attachment.ts'
 import { refusalCodes } from '../errors.ts'
 
 /** The shapes of requests and answers: what the routes check and what `/openapi.json` describes. */
@@ -32,7 +32,7 @@ export const attachmentShape = z.object({
   confirmation: nullable(
     z.object({
       state: z.enum(['pending', 'delivered', 'parked', 'dropped', 'off']),
-      way: nullable(z.enum(['message', 'attributes'])),
+      way: nullable(z.enum(ways)),
       at: nullable(z.iso.datetime()),
       possiblyRepeated: z.boolean().optional(),
     }),

@@ -1,38 +1,41 @@
 import type { GenesysClient } from '../genesys/client.ts'
-import { agentCommunicationId, type Conversation, hasEnded, newestMessageIds } from '../genesys/conversation.ts'
-import { AnswerLost, GenesysRefused, needsUserContext } from '../genesys/errors.ts'
+import { agentCommunicationId, type Conversation, hasEnded } from '../genesys/conversation.ts'
+import { AnswerLost, CredentialsRefused, GenesysRefused, needsUserContext } from '../genesys/errors.ts'
 import type { Events } from '../telemetry/events.ts'
-import type { ConfirmationWay, Owed, WayAnswer } from './way.ts'
+import { lookFor } from './lookFor.ts'
+import { type ConfirmationWay, notThisWay, type Owed, type WayAnswer } from './way.ts'
 
-/** How many of a conversation's newest messages are read for a reference. */
-const messagesRead = 200
+/** Whose token sends: a service user's, or the client's own. */
+export type Sender = Pick<GenesysClient, 'sendMessage' | 'tokensGiven'>
 
 const userContext = 'sending needs a user context'
 
-/** What became of an earlier attempt, by what can be read of the conversation. */
-type Looked = 'found' | 'not_found' | 'impossible'
-
 /**
  * A message to the customer on the connected agent's communication. That client credentials may do so is unconfirmed on
- * the platform: when it says that it needs a user context, nobody asks again until another token is given.
+ * the platform, and so is that a user may who is not the agent: when it says that it needs a user context, nobody asks
+ * again with that token. A service user who has signed in is asked first.
  *
  * An attempt whose answer was lost is looked for by its reference before anything is sent; so the customer reads it
  * twice only when it could not be looked for, or was not to be seen yet.
  */
 export function messageWay({
   genesys,
+  user,
   events,
 }: {
   genesys: GenesysClient
+  user: Sender | null
   events: Pick<Events, 'genesysWayRefused'>
 }): ConfirmationWay {
-  /** The token, by its number, for which sending was refused. */
-  let refusedToken: number | null = null
+  const senders: Sender[] = user ? [user, genesys] : [genesys]
+  /** The token of each, by its number, for which sending was refused. */
+  const refused = new Map<Sender, number>()
+  const isRefused = (sender: Sender) => refused.get(sender) === sender.tokensGiven()
 
   async function confirm(owed: Owed): Promise<WayAnswer> {
-    const looked = owed.uncertain ? await look(await owed.views.fresh(owed.conversationId), owed) : null
+    const looked = owed.uncertain ? await lookFor(genesys, owed) : null
     if (looked === 'found') return { kind: 'delivered', possiblyRepeated: false }
-    if (refusedToken === genesys.tokensGiven()) return notThisWay(userContext)
+    if (senders.every(isRefused)) return notThisWay(userContext)
     const view = await owed.views.recent(owed.conversationId, { do: (view) => agentCommunicationId(view) !== null })
     try {
       return await sendOn(view, owed)
@@ -44,22 +47,6 @@ export function messageWay({
     }
   }
 
-  async function look(view: Conversation, { conversationId, reference }: Owed): Promise<Looked> {
-    const ids = newestMessageIds(view, messagesRead)
-    if (ids.length === 0) return 'not_found'
-    try {
-      const messages = await genesys.getMessages(conversationId, ids)
-      const isOurs = messages.some(
-        ({ direction, normalizedMessage }) =>
-          direction !== 'inbound' && normalizedMessage?.text?.includes(reference) === true,
-      )
-      return isOurs ? 'found' : 'not_found'
-    } catch (error) {
-      if (error instanceof GenesysRefused) return 'impossible'
-      throw error
-    }
-  }
-
   async function sendOn(view: Conversation, owed: Owed): Promise<WayAnswer> {
     const communicationId = agentCommunicationId(view)
     if (communicationId === null) return withoutAgent(view)
@@ -67,11 +54,6 @@ export function messageWay({
       return await send(communicationId, owed)
     } catch (error) {
       if (!(error instanceof GenesysRefused)) throw error
-      if (needsUserContext(error)) {
-        refusedToken = genesys.tokensGiven()
-        events.genesysWayRefused('message', error.message)
-        return notThisWay(userContext)
-      }
       // The agent may have left since the view was read, and another may have come.
       const now = await owed.views.fresh(owed.conversationId)
       const agentNow = agentCommunicationId(now)
@@ -81,9 +63,21 @@ export function messageWay({
     }
   }
 
+  /** By the first whose token is taken. Nothing is sent by one and then by another: a lost answer ends it. */
   async function send(communicationId: string, { conversationId, text, uncertain }: Owed): Promise<WayAnswer> {
-    await genesys.sendMessage(conversationId, communicationId, text)
-    return { kind: 'delivered', possiblyRepeated: uncertain }
+    for (const sender of senders.filter((sender) => !isRefused(sender))) {
+      try {
+        await sender.sendMessage(conversationId, communicationId, text)
+        return { kind: 'delivered', possiblyRepeated: uncertain }
+      } catch (error) {
+        // A user who has signed out, or was never signed in, does not keep the client from trying.
+        const signedOut = error instanceof CredentialsRefused && sender === user
+        if (!signedOut && !needsUserContext(error)) throw error
+        if (!signedOut) refused.set(sender, sender.tokensGiven())
+        events.genesysWayRefused('message', (error as Error).message)
+      }
+    }
+    return notThisWay(userContext)
   }
 
   return {
@@ -98,10 +92,6 @@ export function messageWay({
       }
     },
   }
-}
-
-function notThisWay(reason: string): WayAnswer {
-  return { kind: 'not_this_way', reason, final: true }
 }
 
 function withoutAgent(view: Conversation): WayAnswer {

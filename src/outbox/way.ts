@@ -27,3 +27,8 @@ export interface ConfirmationWay {
   /** Throws the errors of the Genesys client, but for its definite no, and `Unavailable` of the records. */
   confirm(owed: Owed): Promise<WayAnswer>
 }
+
+/** A definite no: the same would be said again. */
+export function notThisWay(reason: string): WayAnswer {
+  return { kind: 'not_this_way', reason, final: true }
+}

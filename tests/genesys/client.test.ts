@@ -14,6 +14,7 @@ import {
   GenesysUnavailable,
   needsUserContext,
 } from '../../src/genesys/errors.ts'
+import { clientCredentials } from '../../src/genesys/grants.ts'
 import { until } from './clock.ts'
 import { start } from './start.ts'
 
@@ -106,7 +107,7 @@ describe('the token', () => {
   })
 
   it('and the secret are in no log line and no error', async () => {
-    const { emulator, client, lines } = await start({ clientSecret: 'a-wrong-secret' })
+    const { emulator, client, lines } = await start({ grant: clientCredentials('demo-client', 'a-wrong-secret') })
     const { id } = emulator.createConversation()
     const error = await client.getConversation(id).catch((error: unknown) => error)
     expect(error).toBeInstanceOf(CredentialsRefused)

@@ -1,6 +1,7 @@
 import { onTestFinished } from 'vitest'
 import { startEmulator } from '../../emulator/index.ts'
 import { createGenesysClient, type GenesysClientOptions } from '../../src/genesys/client.ts'
+import { clientCredentials } from '../../src/genesys/grants.ts'
 import { createEvents, type Events } from '../../src/telemetry/events.ts'
 import { createLog } from '../../src/telemetry/log.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
@@ -15,8 +16,7 @@ export async function start(options: Partial<GenesysClientOptions> = {}) {
   const client = createGenesysClient({
     loginUrl: emulator.url,
     apiUrl: emulator.url,
-    clientId: 'demo-client',
-    clientSecret: 'demo-secret',
+    grant: clientCredentials('demo-client', 'demo-secret'),
     requestsPerMinute: 10_000,
     clock,
     events,

@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { startEmulator } from '../../emulator/index.ts'
 import { CredentialsRefused, GenesysUnavailable } from '../../src/genesys/errors.ts'
+import { clientCredentials } from '../../src/genesys/grants.ts'
 import { createTokens } from '../../src/genesys/token.ts'
 import { manualClock, until } from './clock.ts'
 import { watchedEvents } from './start.ts'
@@ -10,7 +11,13 @@ async function start(clientSecret = 'demo-secret', clientId = 'demo-client') {
   const emulator = await startEmulator({ now: () => clock.now() })
   onTestFinished(() => emulator.close())
   const { events, lines } = watchedEvents()
-  const tokens = createTokens({ loginUrl: emulator.url, clientId, clientSecret, clock, events, tryMs: 10_000 })
+  const tokens = createTokens({
+    loginUrl: emulator.url,
+    grant: clientCredentials(clientId, clientSecret),
+    clock,
+    events,
+    tryMs: 10_000,
+  })
   return { clock, emulator, tokens, lines, asked: () => emulator.requests().length }
 }
 

@@ -34,6 +34,7 @@ describe('every command', () => {
       'outbox',
       'pull',
       'policy',
+      'genesys',
       'audit',
       'erase',
     ]) {
@@ -53,6 +54,8 @@ describe('every command', () => {
     [['keys', 'list']],
     [['pull', 'backfill']],
     [['policy', 'push']],
+    [['genesys', 'sign-in', '--port', 'x']],
+    [['genesys', 'sign-in']],
   ])('exits with 2 on wrong use: %s', async (args) => {
     const { code, err } = await clipgate(args, testEnvironment(await temporaryFolder(), 'http://127.0.0.1:9'))
     expect(code).toBe(2)
@@ -328,5 +331,61 @@ describe('policy', () => {
       ...without
     } = env as Record<string, string>
     expect((await clipgate(['policy', 'diff'], without)).code).toBe(2)
+  })
+})
+
+describe('a service user', () => {
+  async function configured() {
+    const emulator = await startEmulator({ port: 0 })
+    onTestFinished(() => emulator.close())
+    const dataDir = await temporaryFolder()
+    const env = { ...testEnvironment(dataDir, emulator.url), CLIPGATE_GENESYS_USER_CLIENT_ID: 'demo-page' }
+    await clipgate(['migrate'], env)
+    return { env, emulator, file: join(dataDir, 'keys', 'genesys-user.json') }
+  }
+
+  it('is signed in by a browser, sends the message, and is signed out', async () => {
+    const { env, emulator, file } = await configured()
+    expect((await clipgate(['doctor'], env)).out).toMatch(/failed +service user: no service user has signed in/)
+    const program = run(['genesys', 'sign-in', '--port', '0'], env)
+    const [address] = await program.until(/http\S+authorize\S+/)
+    const { headers } = await fetch(address, { redirect: 'manual' })
+    const back = new URL(headers.get('location')!)
+    const forged = new URL(back)
+    forged.searchParams.set('state', 'another')
+    expect((await fetch(forged)).status).toBe(400)
+    expect((await fetch(new URL('/other', back))).status).toBe(404)
+    const page = await fetch(back)
+    expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('Signed in')])
+    expect(await program.ended).toBe(0)
+    expect(program.stdout()).toContain('Maria Agent')
+    expect((await stat(file)).mode & 0o777).toBe(0o600)
+    expect((await clipgate(['doctor'], env)).out).toMatch(/ok +service user/)
+
+    emulator.setSwitches({ sendWithClientCredentials: 'userContextRequired' })
+    const { url } = await serving(env)
+    const { id } = emulator.createConversation()
+    await pushTo(url, text(), { conversationId: id })
+    await eventually(
+      async () => emulator.conversation(id).messages.length,
+      (count) => count === 1,
+    )
+
+    expect((await clipgate(['genesys', 'sign-out'], env)).out).toContain('signed out')
+    expect(existsSync(file)).toBe(false)
+    const trail = (await clipgate(['audit', 'list', '--json'], env)).out
+    expect(trail).toContain('user_sign_in')
+    expect(trail).toContain('user_sign_out')
+  })
+
+  it('who says no at the login leaves nothing behind', async () => {
+    const { env, emulator, file } = await configured()
+    emulator.setSwitches({ signIn: 'denied' })
+    const program = run(['genesys', 'sign-in', '--port', '0'], env)
+    const [address] = await program.until(/http\S+authorize\S+/)
+    expect((await fetch(address)).status).toBe(400)
+    expect(await program.ended).toBe(1)
+    expect(program.stderr()).toContain('access_denied')
+    expect(existsSync(file)).toBe(false)
   })
 })

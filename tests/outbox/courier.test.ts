@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { type AttachmentId, reference } from '../../src/attachment.ts'
 import { Unavailable } from '../../src/errors.ts'
+import { GenesysRefused } from '../../src/genesys/errors.ts'
 import { timetable } from '../../src/outbox/timetable.ts'
 import { until } from '../genesys/clock.ts'
+import { clientOfUser, signIn, tokenFile } from '../genesys/serviceUser.ts'
 import { gatedWay, start } from './start.ts'
 
 const sending = 'POST /api/v2/conversations/messages/*/communications/*'
@@ -148,6 +150,132 @@ describe('where sending needs a user context', () => {
     courier.start()
     expect(await ended(owed)).toMatchObject([{ state: 'parked' }])
     expect(await entryOf(owed)).toMatchObject({ reason: 'message: sending needs a user context' })
+  })
+})
+
+describe('a service user', () => {
+  async function startWithUser(signedIn: boolean) {
+    const file = await tokenFile()
+    const started = await start({ user: (genesys) => clientOfUser(genesys, file) })
+    started.emulator.setSwitches({ sendWithClientCredentials: 'userContextRequired' })
+    if (signedIn) await signIn(started, file)
+    return { ...started, file }
+  }
+
+  it('who has signed in sends the message that the client may not', async () => {
+    const { courier, emulator, ended, owe, textsIn } = await startWithUser(true)
+    const { id } = emulator.createConversation()
+    const owed = await owe(id)
+    courier.start()
+    expect(await ended(owed)).toMatchObject([{ state: 'delivered', way: 'message' }])
+    expect(textsIn(id)).toHaveLength(1)
+  })
+
+  it('who never signed in keeps nobody from trying', async () => {
+    const { courier, emulator, ended, owe, textsIn } = await startWithUser(false)
+    emulator.setSwitches({ sendWithClientCredentials: 'works' })
+    const { id } = emulator.createConversation()
+    const owed = await owe(id)
+    courier.start()
+    expect(await ended(owed)).toMatchObject([{ state: 'delivered', way: 'message' }])
+    expect(textsIn(id)).toHaveLength(1)
+  })
+
+  it('whose answer was lost is not followed by the client: what arrived is looked for first', async () => {
+    const { courier, emulator, delayed, ended, later, owe, textsIn } = await startWithUser(true)
+    emulator.setSwitches({ sendWithClientCredentials: 'works' })
+    const { id } = emulator.createConversation()
+    emulator.setFaults([{ route: sending, cut: true }])
+    const owed = await owe(id)
+    courier.start()
+    await delayed(owed, 1)
+    expect(textsIn(id)).toHaveLength(1)
+    later(timetable[0])
+    expect(await ended(owed)).toMatchObject([{ state: 'delivered', way: 'message' }])
+    expect(textsIn(id)).toHaveLength(1)
+  })
+
+  it('who is refused as the client is leaves it to the next way, and is not asked again', async () => {
+    const refused = new GenesysRefused('send', { status: 400, message: 'This request requires a user context.' })
+    let tried = 0
+    const sender = {
+      sendMessage: async () => {
+        tried += 1
+        throw refused
+      },
+      tokensGiven: () => 1,
+    }
+    const { courier, emulator, ended, owe } = await start({ user: () => sender })
+    emulator.setSwitches({ sendWithClientCredentials: 'userContextRequired' })
+    courier.start()
+    for (const _ of [1, 2]) {
+      const owed = await owe(emulator.createConversation().id)
+      expect(await ended(owed)).toMatchObject([{ state: 'delivered', way: 'attributes' }])
+    }
+    expect(tried).toBe(1)
+  })
+})
+
+describe('a conversation of Open Messaging', () => {
+  async function startOpen() {
+    const started = await start({ ways: ['message', 'agentless', 'attributes'] })
+    const { emulator } = started
+    const call = async <T>(path: string, body: unknown): Promise<T> => {
+      const token = await started.client.bearer.get()
+      const answer = await fetch(emulator.url + path, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      })
+      expect(answer.status).toBe(200)
+      return (await answer.json()) as T
+    }
+    const integration = await call<{ id: string }>('/api/v2/conversations/messaging/integrations/open', {
+      name: 'Own chat',
+      outboundNotificationWebhookUrl: 'http://127.0.0.1:9/webhook',
+      outboundNotificationWebhookSignatureSecretToken: 'a-secret-of-more-than-15',
+      supportedContent: { id: 'webMessagingDefault' },
+    })
+    emulator.setSwitches({ agentTakesGuests: false })
+    const { conversationId } = await call<{ conversationId: string }>(
+      `/api/v2/conversations/messages/${integration.id}/inbound/open/message?prefetchConversationId=true`,
+      {
+        channel: {
+          from: { id: 'customer-1', idType: 'Opaque' },
+          time: started.clock.now().toISOString(),
+          messageId: 'm-1',
+        },
+        text: 'Here is my scan',
+      },
+    )
+    return { ...started, conversationId }
+  }
+
+  it('is told without any agent', async () => {
+    const { courier, conversationId, ended, owe, textsIn } = await startOpen()
+    const owed = await owe(conversationId)
+    courier.start()
+    expect(await ended(owed)).toMatchObject([{ state: 'delivered', way: 'agentless' }])
+    expect(textsIn(conversationId)).toHaveLength(1)
+  })
+
+  it('is told once though the answer was lost', async () => {
+    const { courier, conversationId, delayed, emulator, ended, later, owe, textsIn } = await startOpen()
+    emulator.setFaults([{ route: 'POST /api/v2/conversations/messages/agentless', cut: true }])
+    const owed = await owe(conversationId)
+    courier.start()
+    await delayed(owed, 1)
+    later(timetable[0])
+    expect(await ended(owed)).toMatchObject([{ state: 'delivered' }])
+    expect(textsIn(conversationId)).toHaveLength(1)
+  })
+
+  it('is the only kind that is told so: Web Messaging goes on to the next way', async () => {
+    const { courier, emulator, asked, ended, owe } = await startOpen()
+    const owed = await owe(emulator.createConversation({ agent: false }).id)
+    courier.start()
+    expect(await ended(owed)).toMatchObject([{ state: 'delivered', way: 'attributes' }])
+    expect(asked('POST', '/agentless')).toBe(0)
   })
 })
 

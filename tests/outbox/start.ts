@@ -5,6 +5,7 @@ import { onTestFinished } from 'vitest'
 import type { Attachment, AttachmentId, Way } from '../../src/attachment.ts'
 import { newAttachmentId } from '../../src/attachment.ts'
 import { type Courier, createCourier } from '../../src/outbox/courier.ts'
+import type { Sender } from '../../src/outbox/messageWay.ts'
 import { loadTexts } from '../../src/outbox/texts.ts'
 import type { ConfirmationWay } from '../../src/outbox/way.ts'
 import { wayNamed } from '../../src/outbox/ways.ts'
@@ -21,6 +22,8 @@ interface Options {
   /** What the courier sees of the records. */
   records?: (records: Records) => Records
   requestsPerMinute?: number
+  /** A service user's token. */
+  user?: (started: Awaited<ReturnType<typeof startGenesys>>) => Sender
 }
 
 /** A courier between real records and an emulator, by a clock that only the test moves. It is not started. */
@@ -33,7 +36,7 @@ export async function start(options: Options = {}) {
   const ways = options.way
     ? [options.way]
     : (options.ways ?? ['message', 'attributes']).map((name) =>
-        wayNamed(name, { genesys: client, records: seen, clock, events }),
+        wayNamed(name, { genesys: client, user: options.user?.(genesys) ?? null, records: seen, clock, events }),
       )
   const limits = { maxFileBytes: 10_485_760, allowedTypes: ['application/pdf'] }
   const courier = createCourier({

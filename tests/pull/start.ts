@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { readConfig } from '../../src/config.ts'
 import { createGenesysClient, type GenesysClient } from '../../src/genesys/client.ts'
+import { clientCredentials } from '../../src/genesys/grants.ts'
 import { createAdmission } from '../../src/intake/admission.ts'
 import { type IntakeParts, intake } from '../../src/intake/intake.ts'
 import { createQuotas } from '../../src/intake/quota.ts'
@@ -67,7 +68,7 @@ export async function start(options: Options = {}) {
   for (let node = 0; node < (options.nodes ?? 1); node++) {
     const client = createGenesysClient({
       ...config.genesys!,
-      clientSecret: 'demo-secret',
+      grant: clientCredentials('demo-client', 'demo-secret'),
       clock,
       events,
       random: () => 1,

@@ -16,6 +16,8 @@ export const auditKinds = {
   pull_retry: 'files that could not be fetched were made due again',
   pull_backfill: 'old conversations are to be looked at, in this run',
   policy_push: 'a supported content profile of Genesys Cloud is to let in what we take',
+  user_sign_in: 'a service user signed in, whose token sends messages',
+  user_sign_out: 'the service user was forgotten',
   request_refuse: 'somebody known asked for what they may not have, or cannot have as things stand',
   credential_refuse: 'no, wrong, spent or expired credentials',
   key_make: 'a master key was made',
