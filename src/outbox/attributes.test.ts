@@ -45,7 +45,10 @@ describe('the attributes of a conversation', () => {
   it.each<[AttachmentState, AttachmentState[]]>([
     ['accepted', ['accepted', 'accepted']],
     ['refused', ['accepted', 'refused', 'accepted']],
-    ['quarantined', ['refused', 'quarantined', 'accepted']],
+    ['fetching', ['accepted', 'fetching']],
+    ['refused', ['fetching', 'refused']],
+    ['unfetched', ['unfetched', 'refused', 'accepted']],
+    ['quarantined', ['refused', 'quarantined', 'unfetched', 'accepted']],
     ['recalled', ['quarantined', 'refused', 'recalled', 'accepted']],
   ])('have the state %s when the files are %j', (worst, states) => {
     expect(

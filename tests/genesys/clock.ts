@@ -18,13 +18,19 @@ export function manualClock(start = '2026-10-02T09:10:00.000Z'): ManualClock {
     now: () => new Date(time),
     wait(ms, signal) {
       return new Promise((resolve) => {
-        const entry = { at: time + ms, resolve }
+        if (signal?.aborted) return resolve()
         const leave = () => {
           waiting = waiting.filter((one) => one !== entry)
-          resolve()
+          entry.resolve()
         }
-        if (signal?.aborted) return resolve()
-        signal?.addEventListener('abort', leave, { once: true })
+        const entry = {
+          at: time + ms,
+          resolve() {
+            signal?.removeEventListener('abort', leave)
+            resolve()
+          },
+        }
+        signal?.addEventListener('abort', leave)
         waiting.push(entry)
       })
     },

@@ -257,6 +257,44 @@ describe('the service of notifications', () => {
   })
 })
 
+describe('a day of notifications', () => {
+  it('brings each file once, through drops, closings and renewals, and again nothing when all is told again', async () => {
+    const started = await start({ nodes: 2 })
+    const { emulator } = started
+    emulator.setSwitches({ rateLimitPerMinute: 300 })
+    started.startAll()
+    await started.listening()
+    const conversations: string[] = []
+    for (let half = 0; half < 48; half++) {
+      const drops = half % 12 === 5
+      if (drops) emulator.cutSockets(half === 5 ? {} : { code: 1001 })
+      if (half === 24) emulator.announceSocketsClosing()
+      // One that begins while nobody listens is not heard of; what comes into one that is known is looked for.
+      const id = drops ? conversations.at(-1)! : emulator.createConversation().id
+      if (!drops) conversations.push(id)
+      const { name, type, bytes } = await png(`${half}.png`)
+      emulator.customerSends(id, { file: { name, mime: type, bytes } })
+      emulator.customerSends(id, { text: 'Is it good?' })
+      if (drops || half === 24) await started.pass(10, 1)
+      await started.accepted(half + 1)
+      await started.pass(1790, 25)
+    }
+    const downloads = () => started.asked('GET', '/downloads/')
+    expect(downloads()).toBe(48)
+    const names = (await started.list()).map(({ filename }) => filename)
+    expect(new Set(names).size).toBe(48)
+
+    // An event says the whole conversation again.
+    for (const id of conversations) {
+      emulator.customerSends(id, { text: 'Thank you' })
+      await started.pass(5)
+    }
+    await started.accepted(48)
+    expect(downloads()).toBe(48)
+    expect(emulator.requests().filter(({ status }) => status === 429)).toEqual([])
+  })
+})
+
 describe('a token that is revoked while we listen', () => {
   it('does not end the listening: the next call gets another', async () => {
     const started = await start()

@@ -127,7 +127,7 @@ export function createListener(options: ListenerOptions): Listener {
         // One that could not be opened says nothing for its channel.
         current.on('error', (error) => end(error.message, wasOpen))
         current.on('close', (code) => end(`the socket was closed (${code})`, wasOpen))
-        stopping.signal.addEventListener('abort', () => end('stopped', false), { once: true })
+        stopping.signal.addEventListener('abort', () => end('stopped', false), { signal: ended.signal })
         void watch(current, () => heardAt, one, end, ended.signal)
       })
     } finally {
