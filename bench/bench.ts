@@ -16,6 +16,7 @@ import { describeMachine, machineLines } from './machine.ts'
 import { courier } from './measures/courier.ts'
 import { memory } from './measures/memory.ts'
 import type { PartOptions } from './measures/part.ts'
+import { pull } from './measures/pull.ts'
 import { reading } from './measures/reading.ts'
 import { records } from './measures/records.ts'
 import { allRows, parseRow, uploads } from './measures/uploads.ts'
@@ -23,7 +24,7 @@ import { benchFolder, bundled, root } from './places.ts'
 import type { Part, Report } from './report.ts'
 import { table } from './table.ts'
 
-const partNames = ['uploads', 'reading', 'courier', 'memory', 'records'] as const
+const partNames = ['uploads', 'reading', 'courier', 'pull', 'memory', 'records'] as const
 
 interface Options {
   only: string[]
@@ -78,6 +79,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
 const others: Record<Exclude<(typeof partNames)[number], 'uploads'>, (options: PartOptions) => Promise<Part>> = {
   reading,
   courier,
+  pull,
   memory,
   records,
 }

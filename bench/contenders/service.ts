@@ -42,7 +42,7 @@ function environment(dataDir: string, emulatorUrl: string, settings: Record<stri
     DATA_DIR: dataDir,
     // No engine is measured: which one a site runs decides its cost.
     SCAN: 'off',
-    API_KEYS: `bench:push+read+admin:${key}`,
+    API_KEYS: `bench:push+pull+read+admin:${key}`,
     GENESYS_CLIENT_ID: 'demo-client',
     GENESYS_CLIENT_SECRET: 'demo-secret',
     GENESYS_LOGIN_URL: emulatorUrl,
