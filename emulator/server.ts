@@ -17,6 +17,7 @@ import { deploymentRoutes } from './platform/deployments.ts'
 import { downloadRoute, downloadUrls, guestDownloadUrls } from './platform/downloads.ts'
 import { endingRoute } from './platform/ending.ts'
 import { meRoutes } from './platform/me.ts'
+import { createOutboundMedia } from './platform/media.ts'
 import { myConversationRoutes } from './platform/mine.ts'
 import { createChannels } from './platform/notifications/channels.ts'
 import { notificationRoutes } from './platform/notifications/routes.ts'
@@ -62,6 +63,7 @@ export function createServer(clock: Clock, origins: Origins): Server {
   const urlOf = downloadUrls({ switches, signedUrls, origin: origins.own })
   const files = { urlOf, withSizeAndHash: () => switches.attachmentSizeAndHash === 'given' }
   const stream = notificationStream({ channels, world, switches, urlOf, clock })
+  const media = createOutboundMedia({ world, signedUrls, urlOf, origin: origins.own, now })
   const openMessaging = createOpenMessaging({ world, profiles, switches, files, clock })
   const guestUrlOf = guestDownloadUrls({ switches, signedUrls, origin: origins.own })
   const guests = createGuests({ world, profiles, switches, clock, origin: origins.own, urlOf: guestUrlOf })
@@ -78,7 +80,8 @@ export function createServer(clock: Clock, origins: Origins): Server {
     api.addHook('onRequest', access.check)
     api.register(conversationRoutes({ world, files }))
     api.register(openMessaging.routes)
-    api.register(sendRoutes({ world, switches, files, access }))
+    api.register(media.routes)
+    api.register(sendRoutes({ world, switches, files, access, media, profiles }))
     api.register(attributeRoutes(world))
     api.register(endingRoute(world))
     api.register(typingRoute({ world, sessions: guests.sessions, now }))
@@ -93,6 +96,7 @@ export function createServer(clock: Clock, origins: Origins): Server {
   app.register(
     downloadRoute({ world, switches, signedUrls, access, origin: origins.own, elsewhere: origins.elsewhere, now }),
   )
+  app.register(media.uploadRoute)
   app.register(guests.routes)
   app.register(ownRoutes(control))
   return { app, control, sockets }

@@ -29,7 +29,7 @@ export function agentlessRoute({ integrations, world, files }: Parts) {
       const known = useExistingActiveConversation ? openConversation(world, id, toAddress) : undefined
       const conversation = known ?? world.begin({ channel: { messenger: 'open', id }, guestAddress: toAddress })
       const leg = connected(conversation, 'agent') ?? connected(conversation, 'acd') ?? customerOf(conversation)
-      const message = world.agentSends(conversation, leg.communicationId, textBody)
+      const message = world.agentSends(conversation, leg.communicationId, { text: textBody })
       return {
         id: message.id,
         conversationId: conversation.id,

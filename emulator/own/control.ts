@@ -155,7 +155,7 @@ export function createControl(parts: Parts): Control {
       const agent = connected(conversation, 'agent')
       if (!agent) throw new NoAgent('no agent is connected')
       if (text === '') throw new Malformed('text is empty')
-      return { messageId: world.agentSends(conversation, agent.communicationId, text).id }
+      return { messageId: world.agentSends(conversation, agent.communicationId, { text }).id }
     },
     conversation: (id) => summaryOf(find(id)),
     customerSends: (id, message) => ({ messageId: world.customerSends(find(id), message).id }),

@@ -2,10 +2,13 @@ import type { FastifyInstance } from 'fastify'
 import { isRecord } from '../parse.ts'
 import type { components } from '../platform.d.ts'
 import type { Switches } from '../switches.ts'
+import type { OutboundContent } from '../world/message.ts'
+import { allows, type Profiles } from '../world/profiles.ts'
 import type { World } from '../world/world.ts'
 import type { Access } from './authorize.ts'
 import { conversationOr404 } from './conversations.ts'
 import { badRequest, invalidValue, notFound } from './errors.ts'
+import type { OutboundMedia } from './media.ts'
 import { userIdOf } from './tokens.ts'
 import { type FileView, messageData } from './views.ts'
 
@@ -21,10 +24,21 @@ interface Parts {
   switches: Switches
   files: FileView
   access: Access
+  media: OutboundMedia
+  profiles: Profiles
 }
 
 /** The one call that puts a visible message into a conversation. */
-export function sendRoutes({ world, switches, files, access }: Parts) {
+export function sendRoutes({ world, switches, files, access, media, profiles }: Parts) {
+  function contentOf(body: unknown, leg: { conversationId: string; communicationId: string }): OutboundContent {
+    const { textBody, mediaIds } = parse(body)
+    if (textBody !== null) return { text: textBody }
+    const attachment = media.attachmentOf(mediaIds[0], leg)
+    // Outbound media that the profile does not list stops the message; this answer is UNCONFIRMED.
+    if (!allows(profiles.ofDeployment().outbound, attachment.mime)) throw badRequest('The media type is not allowed.')
+    return { attachment }
+  }
+
   return async (app: FastifyInstance) => {
     app.post<{ Params: { conversationId: string; communicationId: string } }>(
       '/api/v2/conversations/messages/:conversationId/communications/:communicationId/messages',
@@ -40,19 +54,20 @@ export function sendRoutes({ world, switches, files, access }: Parts) {
         if (sender.purpose !== 'agent' || sender.endTime) {
           throw badRequest('The communication is not a connected communication of an agent.')
         }
-        const message = world.agentSends(conversation, sender.communicationId, parseText(body))
+        const message = world.agentSends(conversation, sender.communicationId, contentOf(body, params))
         return messageData(message, conversation, files)
       },
     )
   }
 }
 
-function parseText(body: unknown): string {
+function parse(body: unknown): { textBody: string; mediaIds: [] } | { textBody: null; mediaIds: unknown[] } {
   if (!isRecord(body)) throw badRequest('A message body is required.')
   const given = bodyFields.filter((field) => body[field] !== undefined && body[field] !== null)
   if (given.length !== 1) throw badRequest('Only one message body field can be accepted, and one is required.')
-  const { textBody } = body
-  // Nothing can be uploaded here and no template exists, so an id of either names nothing.
+  const { textBody, mediaIds } = body
+  // No template exists, so nothing names one. Whether several media make several messages is UNCONFIRMED: one is taken.
+  if (Array.isArray(mediaIds) && mediaIds.length === 1) return { textBody: null, mediaIds }
   if (textBody === undefined || textBody === null)
     throw invalidValue(`Nothing is known by this value of [${given[0]}].`)
   if (typeof textBody !== 'string' || textBody === '')
@@ -60,5 +75,5 @@ function parseText(body: unknown): string {
   if (textBody.length > maxTextLength) {
     throw invalidValue(`Value of [textBody] is not valid: at most ${maxTextLength} characters are allowed.`)
   }
-  return textBody
+  return { textBody, mediaIds: [] }
 }

@@ -132,7 +132,7 @@ export function messageData(message: Message, conversation: Conversation, files:
     direction: message.direction,
     messengerType: channel.messenger,
     status: statusOf(message),
-    normalizedMessage: inbound ? inboundContent(message, conversation, files) : outboundContent(message),
+    normalizedMessage: inbound ? inboundContent(message, conversation, files) : outboundContent(message, files),
     ...(inbound && { normalizedReceipts: [] }),
     conversationId: message.conversationId,
     selfUri: uriOf(message),
@@ -159,31 +159,45 @@ function inboundContent(
     },
     type: 'Text',
     ...optional('text', message.text),
-    ...(attachment && {
-      content: [
-        {
-          contentType: 'Attachment',
-          attachment: {
-            id: attachment.id,
-            mediaType: attachment.mediaType,
-            url: files.urlOf(attachment),
-            mime: attachment.mime,
-            filename: attachment.filename,
-            ...(files.withSizeAndHash() && {
-              sha256: attachment.sha256,
-              contentSizeBytes: attachment.bytes.length,
-            }),
-          },
-        },
-      ],
-    }),
+    ...contentOf(attachment, files),
     direction: 'Inbound',
     originatingEntity: 'Human',
   }
 }
 
-function outboundContent(message: Message): Schemas['ConversationNormalizedMessage'] {
-  return { id: message.id, type: 'Text', ...optional('text', message.text), direction: 'Outbound' }
+function outboundContent(message: Message, files: FileView): Schemas['ConversationNormalizedMessage'] {
+  return {
+    id: message.id,
+    type: 'Text',
+    ...optional('text', message.text),
+    ...contentOf(message.attachment, files),
+    direction: 'Outbound',
+  }
+}
+
+function contentOf(
+  attachment: Attachment | undefined,
+  files: FileView,
+): Pick<Schemas['ConversationNormalizedMessage'], 'content'> {
+  if (!attachment) return {}
+  return {
+    content: [
+      {
+        contentType: 'Attachment',
+        attachment: {
+          id: attachment.id,
+          mediaType: attachment.mediaType,
+          url: files.urlOf(attachment),
+          mime: attachment.mime,
+          filename: attachment.filename,
+          ...(files.withSizeAndHash() && {
+            sha256: attachment.sha256,
+            contentSizeBytes: attachment.bytes.length,
+          }),
+        },
+      },
+    ],
+  }
 }
 
 /** Outbound stays "queued", as the answer to sending shows it, until a receipt comes; when else the platform moves it on is not documented. */

@@ -19,12 +19,15 @@ export interface Message {
   channelMessageId: string
 }
 
-/** A file that a customer uploaded, with its bytes. */
+/** A message to the customer holds one of them. */
+export type OutboundContent = { text: string } | { attachment: Attachment }
+
+/** A file that somebody uploaded, with its bytes. */
 export interface Attachment {
   id: string
   downloadId: string
   filename: string
-  /** As the customer's browser declared it. */
+  /** As it was declared. */
   mime: string
   mediaType: 'Image' | 'Video' | 'Audio' | 'File'
   sha256: string

@@ -14,7 +14,14 @@ import {
   hasEnded,
   type Participant,
 } from './conversation.ts'
-import { type Attachment, attach, type CustomerFile, type Message, newMessage } from './message.ts'
+import {
+  type Attachment,
+  attach,
+  type CustomerFile,
+  type Message,
+  newMessage,
+  type OutboundContent,
+} from './message.ts'
 
 /** What a customer sends in one message: a text, a file, or both. */
 export interface CustomerMessage {
@@ -57,7 +64,7 @@ export interface World {
   /** Everyone leaves. */
   end(conversation: Conversation): void
   /** On the given communication, which the caller has found to be a connected agent's. */
-  agentSends(conversation: Conversation, communicationId: string, text: string): Message
+  agentSends(conversation: Conversation, communicationId: string, content: OutboundContent): Message
   /** The organization's first agent, or another user. */
   connectAgent(conversation: Conversation, userId?: string): void
   disconnectAgent(conversation: Conversation): void
@@ -146,11 +153,11 @@ export function createWorld(now: () => Date, allowed: () => Allowed): World {
       endConversation(conversation, now())
       changed(conversation)
     },
-    agentSends(conversation, communicationId, text) {
+    agentSends(conversation, communicationId, content) {
       const conversationId = conversation.id
       return keep(
         conversation,
-        newMessage({ conversationId, communicationId, direction: 'outbound', time: now(), text }),
+        newMessage({ conversationId, communicationId, direction: 'outbound', time: now(), ...content }),
       )
     },
     connectAgent(conversation, userId = org.agent.id) {
