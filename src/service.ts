@@ -245,10 +245,7 @@ async function compose(
         runSweep(ended.signal).then(undefined, (error: unknown) => events.sweepFailed(error)),
       )
       open.push(() => sweeping)
-      if (genesys) {
-        const watched = watchPlatform(genesys, { policy: config.policy, clock, events }, ended.signal)
-        open.push(() => watched)
-      }
+      if (genesys) void watchPlatform(genesys, { policy: config.policy, clock, events }, ended.signal)
       if (courier) {
         courier.start()
         open.push(() => courier.stop())

@@ -8,7 +8,10 @@ import type { Events } from './telemetry/events.ts'
 const firstAfterMs = 60_000
 const everyMs = 6 * 60 * 60 * 1000
 
-/** Looks now and then at what Genesys Cloud lets in, for the metric. Resolves once told to end. */
+/**
+ * Looks now and then at what Genesys Cloud lets in, for the metric. Resolves some time after it was told to end: a look that
+ * runs may take its time, and nothing comes of it any more.
+ */
 export async function watchPlatform(
   genesys: Pick<GenesysClient, 'call'>,
   { policy, clock, events }: { policy: OurPolicy; clock: Clock; events: Events },
@@ -18,10 +21,13 @@ export async function watchPlatform(
   while (!signal.aborted) {
     await comparePolicy(genesys, policy).then(
       (found) => {
+        if (signal.aborted) return
         const countOf = (kind: string) => found.filter((difference) => difference.kind === kind).length
         events.platformCompared(Object.fromEntries(differenceKinds.map((kind) => [kind, countOf(kind)])))
       },
-      (error: unknown) => events.platformNotCompared(error),
+      (error: unknown) => {
+        if (!signal.aborted) events.platformNotCompared(error)
+      },
     )
     await clock.wait(everyMs, signal)
   }
