@@ -42,6 +42,7 @@ describe('without any setting', () => {
         allowedTypes: ['image/jpeg', 'image/png', 'image/gif', 'application/pdf', 'text/plain'],
       },
       scan: 'required',
+      engines: { clamd: null },
       genesys: null,
       pull: { queues: [], downloadHosts: [] },
       alert: null,
@@ -97,6 +98,9 @@ describe('a good setting', () => {
     ['TRUSTED_PROXIES', '10.0.0.0/8, ::1', ({ http }) => http.trustedProxies.join(), '10.0.0.0/8,::1'],
     ['CORS_ORIGINS', 'https://a.example', ({ push }) => push.corsOrigins.join(), 'https://a.example'],
     ['SCAN', 'off', ({ scan }) => scan, 'off'],
+    ['CLAMD', 'unix:/run/clamav/clamd.ctl', ({ engines }) => engines.clamd, { path: '/run/clamav/clamd.ctl' }],
+    ['CLAMD', 'tcp://scan.example:3310', ({ engines }) => engines.clamd, { host: 'scan.example', port: 3310 }],
+    ['CLAMD', 'tcp://[::1]:3310', ({ engines }) => engines.clamd, { host: '::1', port: 3310 }],
     ['CONFIRM', 'off', ({ confirm }) => confirm.ways, []],
     ['CONFIRM', 'attributes, message, attributes', ({ confirm }) => confirm.ways, ['attributes', 'message']],
     ['LANGUAGE', 'pt-BR', ({ confirm }) => confirm.language, 'pt-BR'],
@@ -127,6 +131,7 @@ describe('a good setting', () => {
       domain: 'mypurecloud.ie',
       exemptOrigins: [],
       requestsPerMinute: 270,
+      user: null,
     })
     expect(secrets.genesysClientSecret).toBe(secret)
     const here = 'http://127.0.0.1:8090'
@@ -192,6 +197,9 @@ describe('a bad setting is refused, and told what it must be', () => {
     ['DOWNLOAD_HOSTS', 'files.example.com:8443', 'host names such as'],
     ['ALERT_ON', 'everything', 'out of refused, accepted, unfetched'],
     ['PULL_QUEUES', 'sales/one', 'ids of queues'],
+    ['CLAMD', '/run/clamav/clamd.ctl', 'unix:/path or tcp://host:port'],
+    ['CLAMD', 'tcp://scan.example', 'unix:/path or tcp://host:port'],
+    ['CLAMD', 'tcp://user@scan.example:3310', 'unix:/path or tcp://host:port'],
     ['CONFIRM', 'email', 'off, or ways out of message, agentless, attributes'],
     ['CONFIRM', 'off,message', 'off, or ways out of'],
     ['CONFIRM', ',', 'off, or ways out of'],
@@ -249,7 +257,7 @@ describe('an unknown setting', () => {
     ])
   })
 
-  it.each(['CLAMD', 'DATABASE_URL', 'STORAGE_URL', 'GATEWAY_DEPLOYMENTS'])(
+  it.each(['ICAP_URL', 'DATABASE_URL', 'STORAGE_URL', 'GATEWAY_DEPLOYMENTS'])(
     '%s, which a later version has, is refused in these words',
     (name) => {
       expect(problemsOf({ [name]: 'x' })).toEqual([`CLIPGATE_${name} is not available in this version yet. Remove it.`])

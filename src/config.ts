@@ -10,6 +10,7 @@ import {
   type ApiKey,
   alertKinds,
   apiKeys,
+  clamdAddress,
   hostPatterns,
   httpUrl,
   isAlertKind,
@@ -48,6 +49,7 @@ const settings = {
   QUOTA_FILES_PER_CONVERSATION_DAY: wholeNumber(1, 1_000_000).optional(),
   TRUSTED_PROXIES: proxies.default([]),
   SCAN: oneOf('required', 'off').default('required'),
+  CLAMD: clamdAddress.optional(),
   GENESYS_DOMAIN: z
     .string()
     .regex(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/, "a region's domain such as mypurecloud.ie")
@@ -106,7 +108,7 @@ const secretSettings: SettingName[] = [
 
 /** Settings of the contract that this version does not have: setting one is an error, since silence would deceive. */
 const notYet = (
-  'FILES_URL DATABASE_URL STORAGE_URL CLAMD ICAP_URL SCAN_COMMAND SCAN_HTTP_URL ' +
+  'FILES_URL DATABASE_URL STORAGE_URL ICAP_URL SCAN_COMMAND SCAN_HTTP_URL ' +
   'UPLOAD_HOSTS GATEWAY_DEPLOYMENTS ' +
   'FRAME_ANCESTORS'
 ).split(' ')
@@ -121,6 +123,7 @@ export interface Config {
   quota: { filesPerDay: number | null; bytesPerDay: number | null }
   policy: { maxFileBytes: number; allowedTypes: string[] }
   scan: 'required' | 'off'
+  engines: { clamd: { path: string } | { host: string; port: number } | null }
   /** Null: without credentials nothing is confirmed. */
   genesys: {
     clientId: string
@@ -185,6 +188,7 @@ export function requireServable(config: Config, { apiKeys, pushSigningSecrets }:
     PULL_QUEUES: config.pull.queues,
     GENESYS_CLIENT_ID: config.genesys?.clientId,
     SCAN: config.scan,
+    CLAMD: config.engines.clamd ?? undefined,
   })
   if (problems.length > 0) throw new ConfigError(problems)
 }
@@ -201,10 +205,10 @@ function missingToServe(values: Partial<Values>): string[] {
         `${prefix}PUSH_AUTH=none on a loopback host; or, to pull, credentials of Genesys Cloud with ${prefix}PULL_QUEUES ` +
         `or a key with the scope pull.`,
     )
-  if (scan === 'required')
+  if (scan === 'required' && values.CLAMD === undefined)
     problems.push(
-      `No scan engine is configured, and ${prefix}SCAN is required. Two ways out: configure an engine (${prefix}CLAMD, ` +
-        `${prefix}ICAP_URL, ${prefix}SCAN_COMMAND or ${prefix}SCAN_HTTP_URL; this version has none of them yet), or take ` +
+      `No scan engine is configured, and ${prefix}SCAN is required. Two ways out: configure an engine (${prefix}CLAMD; ` +
+        `${prefix}ICAP_URL, ${prefix}SCAN_COMMAND and ${prefix}SCAN_HTTP_URL are not there yet), or take ` +
         `files unscanned with ${prefix}SCAN=off, which is shown on each record and in /health/ready.`,
     )
   return problems
@@ -330,6 +334,7 @@ function toConfig(values: Values): Config {
     },
     policy: { maxFileBytes: values.MAX_FILE_BYTES, allowedTypes: values.ALLOWED_TYPES },
     scan: values.SCAN,
+    engines: { clamd: values.CLAMD ?? null },
     genesys:
       values.GENESYS_CLIENT_ID === undefined
         ? null

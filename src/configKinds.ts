@@ -67,6 +67,16 @@ export const apiKeys = list.transform((items, context): ApiKey[] => {
   return keys
 })
 
+/** `unix:/run/clamav/clamd.ctl` or `tcp://127.0.0.1:3310`. */
+export const clamdAddress = z.string().transform((text, context) => {
+  const [, path] = /^unix:(\/.+)$/.exec(text) ?? []
+  if (path !== undefined) return { path }
+  const url = /^tcp:\/\/[^/?#@]+$/.test(text) && URL.canParse(text) ? new URL(text) : null
+  if (url && url.port !== '') return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port) }
+  context.addIssue({ code: 'custom', message: 'unix:/path or tcp://host:port' })
+  return z.NEVER
+})
+
 export const proxies = list.refine(
   (items) =>
     items.every((item) => {

@@ -37,6 +37,7 @@ import { lockFolder } from './records/sqlite/lock.ts'
 import { migrate } from './records/sqlite/migrate.ts'
 import { createDatabaseFile, sqliteRecords } from './records/sqlite/sqlite.ts'
 import { type SweepResult, sweep } from './retention/sweep.ts'
+import { enginesOf } from './scan/engines.ts'
 import type { Scanner } from './scan/scanner.ts'
 import { createKeyFile, type KeyRing, keyRing, readKeyFile } from './seal/keys.ts'
 import { watchPlatform } from './servicePlatform.ts'
@@ -152,7 +153,8 @@ async function compose(
     config.alert && alertWebhookSecret !== null
       ? createAlerter({ records, url: config.alert.webhook, secret: alertWebhookSecret, clock, events })
       : null
-  const scanners = overrides.scanners ?? (config.scan === 'off' ? null : [])
+  const scanners =
+    overrides.scanners ?? (config.scan === 'off' ? null : enginesOf(config.engines, clock, events.engineJudged))
   const scan = scanners ? 'required' : 'off'
   const parts: IntakeParts = {
     admission,

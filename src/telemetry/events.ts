@@ -1,4 +1,4 @@
-import type { Attachment, AttachmentId, Way } from '../attachment.ts'
+import type { Attachment, AttachmentId, Verdict, Way } from '../attachment.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 
@@ -163,6 +163,10 @@ export function createEvents(log: Log, metrics: Metrics) {
     genesysTokenAsked(outcome: 'given' | 'refused' | 'unavailable') {
       metrics.genesysTokens.inc({ outcome })
       if (outcome !== 'given') log.error({ outcome }, 'genesys gives no token')
+    },
+    engineJudged({ engine, verdict, detail }: Verdict): void {
+      metrics.scans.inc({ engine, verdict })
+      if (verdict === 'failed') log.warn({ engine, reason: detail }, 'an engine has no verdict')
     },
     platformCompared(counts: Record<string, number>): void {
       metrics.platformDifferences.reset()

@@ -18,6 +18,12 @@ export function createMetrics(uploadsRunning: () => number = () => 0) {
       labelNames: ['door'],
       registers,
     }),
+    scans: new Counter({
+      name: 'clipgate_scans_total',
+      help: 'What engines said of files, by engine and verdict.',
+      labelNames: ['engine', 'verdict'],
+      registers,
+    }),
     erased: new Counter({ name: 'clipgate_erased_total', help: 'Files erased.', registers }),
     orphans: new Counter({
       name: 'clipgate_orphans_total',

@@ -107,6 +107,16 @@ describe('the audit trail', () => {
     await clipgate(dataDir, ['pull', 'backfill', '--no-wait', '--conversations', join(dataDir, 'ids')])
     await clipgate(dataDir, ['keys', 'export', '--out', join(dataDir, 'copy.key')])
     await clipgate(dataDir, ['keys', 'create', '--out', join(dataDir, 'second.key')])
+    const atPlatform = {
+      ...testEnvironment(dataDir, service.emulator.url),
+      CLIPGATE_GENESYS_USER_CLIENT_ID: 'demo-page',
+    }
+    await run(['policy', 'push', '--profile', 'webMessagingDefault', '--yes'], atPlatform).ended
+    const signIn = run(['genesys', 'sign-in', '--port', '0'], atPlatform)
+    const [address] = await signIn.until(/http\S+authorize\S+/)
+    await fetch(address)
+    await signIn.ended
+    await run(['genesys', 'sign-out'], atPlatform).ended
     await service.service.stop()
     // A second key, appended to the key file, is the current one from the next start on.
     await appendFile(join(dataDir, 'keys', 'master.key'), await readFile(join(dataDir, 'second.key')))
@@ -136,6 +146,9 @@ describe('the audit trail', () => {
         ['cli', 'outbox_drop', refused.body.attachmentId, '0 dropped'],
         ['cli', 'pull_retry', null, '0 due again'],
         ['cli', 'pull_backfill', null, '1 conversations'],
+        ['cli', 'policy_push', 'webMessagingDefault', 'asked'],
+        ['cli', 'user_sign_in', expect.any(String), 'keeping'],
+        ['cli', 'user_sign_out', expect.any(String), 'forgotten'],
         ['cli', 'key_export', first, 'copying'],
         ['cli', 'key_make', second, 'made'],
         ['(service)', 'service_stop', null, manifest.version],

@@ -1,0 +1,75 @@
+import { randomBytes } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import type { Attachment } from '../../src/attachment.ts'
+import { systemClock } from '../../src/clock.ts'
+import { clamd } from '../../src/scan/clamd.ts'
+import { text } from '../fixtures/files.ts'
+import { keys, startTestService } from '../harness.ts'
+import { hasClamd, marker, startClamd, threat } from './clamd.ts'
+
+const scannable = (bytes: Buffer) => ({
+  size: bytes.length,
+  async *open() {
+    for (let at = 0; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536)
+  },
+})
+
+describe.skipIf(!hasClamd)('a real clamd (apt-get install --no-install-recommends clamav-daemon)', () => {
+  it('finds what is marked, wherever it stands, and nothing in what is not', async () => {
+    const { socket } = await startClamd()
+    const engine = clamd({ address: { path: socket }, clock: systemClock })
+    const noise = randomBytes(3_000_000)
+    expect(await engine.scan(scannable(noise))).toMatchObject({
+      verdict: 'clean',
+      signatures: expect.stringMatching(/^ClamAV /),
+    })
+    const marked = Buffer.concat([noise, Buffer.from(marker), randomBytes(1000)])
+    expect(await engine.scan(scannable(marked))).toMatchObject({ verdict: 'infected', detail: threat })
+    await engine.check()
+  })
+
+  it('never calls clean what is larger than it takes', async () => {
+    const { socket } = await startClamd({ streamMaxLength: '1M' })
+    const engine = clamd({ address: { path: socket }, clock: systemClock })
+    for (let i = 0; i < 5; i++) {
+      const { verdict } = await engine.scan(scannable(randomBytes(8_000_000)))
+      // It says so and hangs up; what it said may be lost with the connection.
+      expect(['unscannable', 'failed']).toContain(verdict)
+    }
+    expect(await engine.scan(scannable(randomBytes(1000)))).toMatchObject({ verdict: 'clean' })
+  })
+
+  it('judges what is pushed: a threat is refused and recorded, the rest is accepted with its verdict', async () => {
+    const { address } = await startClamd()
+    const service = await startTestService({ env: { SCAN: 'required', CLAMD: address } })
+    const bad = await service.push(text('letter.txt', `Dear Sir, ${marker}`))
+    expect([bad.status, bad.body.code]).toEqual([422, 'malware'])
+    expect(JSON.stringify(bad.body)).not.toContain(threat)
+    const record = await service.get<Attachment>(`/v1/attachments/${bad.body.attachmentId}`)
+    expect(record.body).toMatchObject({ state: 'refused', code: 'malware', detail: `clamd: ${threat}` })
+    const good = await service.push(text('letter.txt', 'Dear Sir'))
+    expect(good.body.attachment).toMatchObject({
+      state: 'accepted',
+      scan: 'required',
+      verdicts: [{ engine: 'clamd', verdict: 'clean', signatures: expect.stringMatching(/^ClamAV /) }],
+    })
+    expect((await service.get<{ ready: boolean }>('/health/ready')).body.ready).toBe(true)
+    const metrics = await fetch(`${service.url}/metrics`, { headers: { authorization: `Bearer ${keys.read}` } })
+    expect(await metrics.text()).toContain('clipgate_scans_total{engine="clamd",verdict="infected"} 1')
+  })
+
+  it('that is down is a 503 that keeps nothing, named by readiness; when it is back, the same push goes through', async () => {
+    const engine = await startClamd()
+    const service = await startTestService({ env: { SCAN: 'required', CLAMD: engine.address } })
+    await engine.stop()
+    const file = text('letter.txt', 'Dear Sir')
+    const refused = await service.push(file, { idempotencyKey: 'k1' })
+    expect([refused.status, refused.body.code]).toEqual([503, 'unavailable'])
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+    expect((await service.get<{ items: unknown[] }>('/v1/attachments')).body.items).toEqual([])
+    const ready = await service.get<{ ready: boolean; checks: Record<string, unknown> }>('/health/ready')
+    expect([ready.status, JSON.stringify(ready.body.checks.scan)]).toEqual([503, expect.stringContaining('clamd')])
+    await engine.startAgain()
+    expect((await service.push(file, { idempotencyKey: 'k1' })).status).toBe(200)
+  })
+})
