@@ -279,6 +279,33 @@ describe('a conversation of Open Messaging', () => {
   })
 })
 
+describe('a thousand confirmations under a limit of 300 requests a minute', () => {
+  it.each([
+    ['by our own pace, which the platform never has to hold up', 270],
+    ['though others use the limit up, so that the platform refuses again and again', 10_000],
+  ])('all arrive, and none twice: %s', async (_, requestsPerMinute) => {
+    const { courier, emulator, clock, records, settle, textsIn } = await start({ requestsPerMinute })
+    emulator.setSwitches({ rateLimitPerMinute: 300 })
+    const conversations = Array.from({ length: 250 }, () => emulator.createConversation().id)
+    await Promise.all(Array.from({ length: 1000 }, (_, n) => settle(conversations[n % 250]!)))
+    courier.start()
+    while ((await records.outboxState()).pending > 0) {
+      clock.jump(1000)
+      courier.wake()
+      for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve))
+    }
+    for (const id of conversations) {
+      const references = textsIn(id).map((text) => /#\w{8}/.exec(String(text))?.[0])
+      expect(references).toHaveLength(4)
+      expect(new Set(references).size).toBe(4)
+    }
+    expect((await records.outboxState()).parked).toBe(0)
+    const refused = emulator.requests().filter(({ status }) => status === 429).length
+    if (requestsPerMinute === 270) expect(refused).toBe(0)
+    else expect(refused).toBeGreaterThan(0)
+  })
+})
+
 describe('an answer that was lost', () => {
   it('is looked for by the reference, and what arrived is not sent again', async () => {
     const { courier, emulator, asked, delayed, ended, later, owe, textsIn } = await start()
