@@ -195,6 +195,24 @@ describe('an engine that', () => {
     expect(most).toBeLessThanOrEqual(10)
   })
 
+  it('hangs lets nobody wait for longer than half a minute, and nobody is forgotten', async () => {
+    let asked = 0
+    const { engine, clock } = await fake({
+      onStream: () => {
+        asked += 1
+      },
+    })
+    const judged = Array.from({ length: 10 }, () => engine.scan(small))
+    await until(() => asked >= 10)
+    const late = Array.from({ length: 40 }, () => engine.scan(small))
+    await until(() => clock.waits().filter((ms) => ms === 30_000).length >= 40)
+    clock.jump(30_000)
+    for (const verdict of await Promise.all(late))
+      expect(verdict).toMatchObject({ verdict: 'failed', detail: 'busy: no turn within 30000 ms' })
+    clock.jump(120_000)
+    for (const verdict of await Promise.all(judged)) expect(verdict).toMatchObject({ verdict: 'failed' })
+  })
+
   it('has new signatures says so within a minute', async () => {
     let asked = 0
     const { engine, clock } = await fake({

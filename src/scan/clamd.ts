@@ -21,6 +21,8 @@ const idleMs = 30_000
 /** Longest time for one file. clamd's own `MaxScanTime` is 120 s by default. */
 const scanMs = 150_000
 const versionMs = 5000
+/** Longest time for which a file waits for its turn: one that hangs must not hold up all who came after. */
+const turnMs = 30_000
 /** Its version changes with its signatures. */
 const versionFreshMs = 60_000
 /** Bytes. A name of a threat is some dozen. */
@@ -31,7 +33,7 @@ const longestReply = 1024
  * doubled, or that says "OK" before the whole file was there. "OK" means that clamd found nothing within its own limits.
  */
 export function clamd({ address, clock, atOnce = 10 }: ClamdOptions): Scanner & { version(): Promise<string> } {
-  const turns = createTurns(atOnce)
+  const turns = createTurns(atOnce, clock)
   let known: { version: string; until: number } | null = null
 
   async function version(): Promise<string> {
@@ -54,6 +56,10 @@ export function clamd({ address, clock, atOnce = 10 }: ClamdOptions): Scanner & 
     version,
     async scan(file) {
       const leave = await turns.take()
+      if (!leave) {
+        const detail = `busy: no turn within ${turnMs} ms`
+        return { engine: 'clamd', verdict: 'failed', detail, at: clock.now().toISOString() }
+      }
       try {
         const signatures = await version()
         const reply = await converse(address, 'zINSTREAM', file, scanMs, clock)
@@ -194,20 +200,33 @@ async function sendFile(file: Scannable, send: (bytes: Buffer) => Promise<boolea
   }
 }
 
-/** So many at once; the others wait in order. How many can wait is bounded by the uploads that run. */
-function createTurns(atOnce: number) {
+/** So many at once; the others wait in order, and not for ever. How many can wait is bounded by the uploads that run. */
+function createTurns(atOnce: number, clock: Clock) {
   let free = atOnce
-  const waiting: (() => void)[] = []
+  const waiting = new Set<() => void>()
   const leave = () => {
-    const next = waiting.shift()
+    const [next] = waiting
     if (next) next()
     else free += 1
   }
   return {
-    async take(): Promise<() => void> {
-      if (free > 0) free -= 1
-      else await new Promise<void>((resolve) => waiting.push(resolve))
-      return leave
+    /** Null: there was no turn in time. */
+    async take(): Promise<(() => void) | null> {
+      if (free > 0) {
+        free -= 1
+        return leave
+      }
+      const over = new AbortController()
+      const came = await new Promise<boolean>((resolve) => {
+        const settle = (itCame: boolean) => {
+          if (waiting.delete(mine)) resolve(itCame)
+        }
+        const mine = () => settle(true)
+        waiting.add(mine)
+        void clock.wait(turnMs, over.signal).then(() => settle(false))
+      })
+      over.abort()
+      return came ? leave : null
     },
   }
 }
