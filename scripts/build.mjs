@@ -9,6 +9,7 @@ await build({
   entryPoints: {
     main: 'src/main.ts',
     'threads/spool': 'src/intake/spool/thread.ts',
+    'threads/inspect': 'src/intake/inspect/thread.ts',
     'threads/storage': 'src/storage/thread.ts',
     'threads/records': 'src/records/sqlite/thread.ts',
     emulator: 'emulator/index.ts',

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { parentPort, Worker } from 'node:worker_threads'
+import { parentPort, type ResourceLimits, Worker } from 'node:worker_threads'
 
 /** To a thread: one question, or that it should end when it has answered what was asked before. */
 type ToThread<Question> = { id: number; question: Question } | 'close'
@@ -12,6 +12,8 @@ export interface AskedThread<Question, Answer> {
   ask(question: Question): Promise<Answer>
   /** How many questions it has not answered yet. */
   asked(): number
+  /** Ends it in mid-work: what it was asked fails with this cause. The next question starts another. */
+  kill(cause: string): void
   /** Resolves when what was asked is answered and the thread has ended. Safe to call twice. */
   close(): Promise<void>
 }
@@ -21,6 +23,7 @@ export interface ThreadUse {
   entry: string
   /** What it finds as its `workerData`. */
   data?: unknown
+  resourceLimits?: ResourceLimits
   died(cause: Error): Error
   closed(): Error
 }
@@ -35,9 +38,13 @@ export function askThread<Question, Answer>(use: ThreadUse): AskedThread<Questio
   let closing: Promise<void> | null = null
   let idle: (() => void) | null = null
   let worker: Worker | null = null
+  let fault = new Error('it ended')
 
   function start(): Worker {
-    const started = new Worker(new URL(import.meta.resolve(use.entry)), { workerData: use.data })
+    const started = new Worker(new URL(import.meta.resolve(use.entry)), {
+      workerData: use.data,
+      ...(use.resourceLimits && { resourceLimits: use.resourceLimits }),
+    })
     started.on('message', (answers: FromThread<Answer>) => {
       for (const { id, answer } of answers) {
         open.get(id)?.resolve(answer)
@@ -45,11 +52,11 @@ export function askThread<Question, Answer>(use: ThreadUse): AskedThread<Questio
       }
       if (open.size === 0) idle?.()
     })
-    let cause = new Error('it ended')
-    started.on('error', (error: Error) => (cause = error))
+    fault = new Error('it ended')
+    started.on('error', (error: Error) => (fault = error))
     started.on('exit', () => {
       worker = null
-      for (const { reject } of open.values()) reject(use.died(cause))
+      for (const { reject } of open.values()) reject(use.died(fault))
       open.clear()
       idle?.()
     })
@@ -76,6 +83,10 @@ export function askThread<Question, Answer>(use: ThreadUse): AskedThread<Questio
       })
     },
     asked: () => open.size,
+    kill(cause) {
+      fault = new Error(cause)
+      void worker?.terminate()
+    },
     close() {
       closing ??= close()
       return closing

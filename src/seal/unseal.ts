@@ -1,15 +1,14 @@
-import { createDecipheriv } from 'node:crypto'
 import { Damaged } from '../errors.ts'
 import {
   associatedData,
   headerBytes,
   isHeader,
-  nonceOf,
   sealedSegmentBytes,
   segmentBytes,
   segmentsOf,
   tagBytes,
 } from './format.ts'
+import { openSegment } from './segment.ts'
 
 /** Inclusive positions in the plaintext, as in an HTTP range. */
 export interface ByteRange {
@@ -55,17 +54,7 @@ export async function* unseal(
       continue
     }
     const last = number === segments - 1
-    const decipher = createDecipheriv('aes-256-gcm', dataKey, nonceOf(context.header, number, last), {
-      authTagLength: tagBytes,
-    })
-    decipher.setAAD(context.data)
-    decipher.setAuthTag(piece.subarray(piece.length - tagBytes))
-    const plaintext = decipher.update(piece.subarray(0, piece.length - tagBytes))
-    try {
-      decipher.final()
-    } catch (cause) {
-      throw new Damaged(`segment ${number}`, { cause })
-    }
+    const plaintext = openSegment({ dataKey, ...context }, number, last, piece)
     const base = number * segmentBytes
     const begin = range ? Math.max(0, range.start - base) : 0
     const end = range ? Math.min(plaintext.length, range.end - base + 1) : plaintext.length

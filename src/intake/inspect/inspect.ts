@@ -1,13 +1,85 @@
+import { availableParallelism } from 'node:os'
+import type { Clock } from '../../clock.ts'
+import { Refused, type RefusalCode, Unavailable } from '../../errors.ts'
+import { type AskedThread, askThread } from '../../thread.ts'
 import type { WholeFile } from '../spool/spool.ts'
+import type { Examined, Strictness } from './examine.ts'
+import type { SpooledFile } from './sealedSource.ts'
 
-/** Reads the structure of one type of file. Throws `Refused` when it is not whole, not bounded, or carries active content. */
-export interface Inspection {
-  /** The canonical types that it reads. */
-  types: string[]
-  inspect(file: WholeFile): Promise<void>
+/** To a thread. */
+export interface InspectionQuestion {
+  file: SpooledFile
+  asked: string
+  strictness: Strictness
 }
 
-/** Runs the inspections that know this file's type. */
-export async function inspectWithAll(inspections: Inspection[], file: WholeFile): Promise<void> {
-  for (const { types, inspect } of inspections) if (file.type && types.includes(file.type)) await inspect(file)
+/** Back from it. `fault`: the spool could not be read, so there is no judgement. */
+export type InspectionAnswer =
+  | { examined: Examined }
+  | { refused: { code: RefusalCode; detail: string } }
+  | { fault: string }
+
+export interface Inspector {
+  /**
+   * Reads the file's structure to its end, as the type that it is said to be. Throws `Refused`, and `Unavailable` when the
+   * spool cannot be read.
+   */
+  inspect(file: WholeFile, asked: string, strictness: Strictness): Promise<Examined>
+  close(): Promise<void>
+}
+
+/** Longest time for one file; the readers' own bounds end long before. */
+const longestMs = 30_000
+
+/**
+ * Readers of untrusted structure run in threads, each with one file at a time: one that hangs or takes too much memory ends
+ * with its thread, and it is the file that is refused.
+ */
+export function createInspector(clock: Clock, count = Math.min(4, availableParallelism())): Inspector {
+  const idle = Array.from({ length: count }, startThread)
+  const all = [...idle]
+  const waiting: ((thread: InspectionThread) => void)[] = []
+  const free = (thread: InspectionThread) => {
+    const next = waiting.shift()
+    if (next) next(thread)
+    else idle.push(thread)
+  }
+  return {
+    async inspect({ path, id, dataKey, size }, asked, strictness) {
+      const thread = idle.pop() ?? (await new Promise<InspectionThread>((turn) => waiting.push(turn)))
+      const over = new AbortController()
+      try {
+        const question = { file: { path, attachmentId: id, dataKey, size }, asked, strictness }
+        const answered = thread.ask(question)
+        const late = clock.wait(longestMs, over.signal).then(() => {
+          if (!over.signal.aborted) return thread.kill(`reading it took more than ${longestMs / 1000} s`)
+        })
+        late.catch(() => {})
+        return read(await answered)
+      } finally {
+        over.abort()
+        free(thread)
+      }
+    },
+    close: async () => {
+      await Promise.all(all.map((thread) => thread.close()))
+    },
+  }
+}
+
+function read(answer: InspectionAnswer): Examined {
+  if ('examined' in answer) return answer.examined
+  if ('refused' in answer) throw new Refused(answer.refused.code, answer.refused.detail)
+  throw new Unavailable('the spool cannot be inspected', { cause: new Error(answer.fault) })
+}
+
+type InspectionThread = AskedThread<InspectionQuestion, InspectionAnswer>
+
+function startThread(): InspectionThread {
+  return askThread({
+    entry: '#threads/inspect',
+    resourceLimits: { maxOldGenerationSizeMb: 192, maxYoungGenerationSizeMb: 16 },
+    died: (cause) => new Refused('unscannable', `it cannot be read: ${cause.message}`),
+    closed: () => new Unavailable('the inspection is closed'),
+  })
 }

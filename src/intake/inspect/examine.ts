@@ -1,0 +1,37 @@
+import { Refused } from '../../errors.ts'
+import { beginWork, type Limits } from './limits.ts'
+import { checkDisguises } from './polyglot.ts'
+import type { Found } from './reader.ts'
+import { readerOf } from './readers.ts'
+import { pieces, type Source } from './source.ts'
+
+/** What the policy says beyond the limits. */
+export interface Strictness {
+  limits: Limits
+  /** What becomes of bytes after the end of what the file says it is. */
+  trailingData: 'refuse' | 'cut'
+}
+
+/** `end`: how many of its bytes are to be kept; fewer than there are only when the policy has the rest cut off. */
+export type Examined = Found
+
+/**
+ * Is this file what it says, whole, bounded and free of active content? Throws `Refused`. A type that we have no reader for is
+ * looked at for other formats only.
+ */
+export async function examine(file: Source, asked: string, { limits, trailingData }: Strictness): Promise<Examined> {
+  const reader = readerOf(asked)
+  const found = reader ? await reader.read(file, asked, beginWork(limits)) : { type: asked, end: file.size }
+  if (found.type !== asked) throw new Refused('type_mismatch', `Declared as ${asked}, but it is ${found.type}.`)
+  checkDisguises(file, found)
+  if (found.end === file.size || isPadding(file, found.end)) return { ...found, end: file.size }
+  if (trailingData === 'cut') return found
+  throw new Refused('polyglot', `${file.size - found.end} bytes follow the end of the file at ${found.end}`)
+}
+
+/** Zeros, blanks and line ends carry nothing: cameras and mailers leave them. */
+function isPadding(file: Source, from: number): boolean {
+  for (const piece of pieces(file, from))
+    for (const byte of piece) if (![0x00, 0x09, 0x0a, 0x0d, 0x20].includes(byte)) return false
+  return true
+}

@@ -1,0 +1,17 @@
+import { gifReader } from './images/gif.ts'
+import { jpegReader } from './images/jpeg.ts'
+import { pngReader } from './images/png.ts'
+import type { Reader } from './reader.ts'
+import { textReader } from './text/text.ts'
+
+/** Every reader, by the family of types that it reads. */
+const readers: Reader[] = [jpegReader, pngReader, gifReader, textReader]
+
+const byType = new Map(readers.flatMap((reader) => reader.types.map((type) => [type, reader])))
+
+/** The types whose structure we can read. */
+export const readableTypes: readonly string[] = [...byType.keys()]
+
+export function readerOf(type: string): Reader | undefined {
+  return byType.get(type)
+}
