@@ -24,7 +24,8 @@ import type { ReaderLimits } from './http/slowReader.ts'
 import { ticketRoutes } from './http/tickets.ts'
 import { createAdmission } from './intake/admission.ts'
 import type { Arrival } from './intake/arrival.ts'
-import type { Inspection } from './intake/inspect/inspect.ts'
+import { createInspector, type Inspector } from './intake/inspect/inspect.ts'
+import { defaultLimits } from './intake/inspect/limits.ts'
 import { type Caller, type IntakeParts, intake } from './intake/intake.ts'
 import { createQuotas } from './intake/quota.ts'
 import { openSpool } from './intake/spool/spool.ts'
@@ -57,7 +58,7 @@ export interface Overrides {
   clock?: Clock
   log?: Log
   times?: Partial<Times>
-  inspections?: Inspection[]
+  inspector?: Inspector
   scanners?: Scanner[]
 }
 
@@ -135,6 +136,8 @@ async function compose(
   const keys = await openKeys(config.masterKeyFile, records, clock)
   const spool = await openSpool(paths.spool, Math.max(2, Math.min(8, availableParallelism())))
   open.push(() => spool.close())
+  const inspector = overrides.inspector ?? createInspector(clock)
+  open.push(() => inspector.close())
   // This process is the only one that serves from this folder, so leases that are left are of one that died.
   await records.releaseLeases(clock.now())
   await records.releasePulls(clock.now())
@@ -160,8 +163,8 @@ async function compose(
     admission,
     spool,
     quotas: createQuotas(config.quota, records, clock),
-    policy: config.policy,
-    inspections: overrides.inspections ?? [],
+    policy: { ...config.policy, strictness: { limits: defaultLimits, trailingData: 'refuse' } },
+    inspector,
     scanners,
     keys,
     storage,

@@ -12,7 +12,7 @@ export interface OperationParts {
   credentials: Credentials
   ready(): Promise<Readiness>
   metrics: Metrics
-  policy: Policy
+  policy: Pick<Policy, 'maxFileBytes' | 'allowedTypes'>
   scan: 'required' | 'off'
   docs: 'open' | 'read'
 }

@@ -1,29 +1,20 @@
-import { type Attachment, newAttachmentId, seenOf, type Verdict } from '../attachment.ts'
+import { type Attachment, newAttachmentId, seenOf } from '../attachment.ts'
 import type { Clock } from '../clock.ts'
-import { Gone, OutcomeUnknown, Refused, Unauthorized } from '../errors.ts'
+import { Gone, OutcomeUnknown, Unauthorized } from '../errors.ts'
 import type { NewAlert } from '../records/questions/alerts.ts'
 import type { Records } from '../records/records.ts'
-import { type Scanner, scanWithAll } from '../scan/scanner.ts'
-import type { KeyRing } from '../seal/keys.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Events } from '../telemetry/events.ts'
 import type { Admission } from './admission.ts'
 import type { Arrival } from './arrival.ts'
 import { deliveryOf, sameAnswer } from './deliveries.ts'
-import { type Inspection, inspectWithAll } from './inspect/inspect.ts'
-import { checkPolicy, type Policy } from './policy.ts'
+import { type Judgement, type JudgeParts, judge } from './judge.ts'
 import type { Quotas } from './quota.ts'
-import type { Spool, Spooled } from './spool/spool.ts'
+import type { Spooled } from './spool/spool.ts'
 
-export interface IntakeParts {
+export interface IntakeParts extends JudgeParts {
   admission: Admission
   quotas: Quotas
-  spool: Spool
-  policy: Policy
-  inspections: Inspection[]
-  /** Null: the operator has switched scanning off. */
-  scanners: Scanner[] | null
-  keys: KeyRing
   storage: Storage
   records: Records
   /** Null: nothing is confirmed. Else the language for arrivals that name none that we have. */
@@ -62,7 +53,8 @@ export async function intake(arrival: Arrival, caller: Caller, parts: IntakePart
     const id = newAttachmentId()
     const options = { id, dataKey: parts.keys.newDataKey(), maxBytes: parts.policy.maxFileBytes }
     const file = await parts.spool.spool(arrival.bytes, options)
-    let taken = false
+    /** What lies in the spool and is not taken over. */
+    const left = new Set<Spooled>([file])
     try {
       if (file.tooLarge) await arrival.proved()
       const delivery = deliveryOf(arrival, file)
@@ -73,15 +65,15 @@ export async function intake(arrival: Arrival, caller: Caller, parts: IntakePart
         return { attachment, repeated: true }
       }
       if (mayBeKnown) await parts.quotas.foresee(arrival.conversationId)
-      const judgement = await judge(arrival, file, parts)
-      if (judgement.accepted && !file.tooLarge) {
-        await parts.storage.adopt(id, file)
-        taken = true
+      const judgement = await judge(arrival, file, parts, (copy) => left.add(copy))
+      if (judgement.accepted) {
+        await parts.storage.adopt(id, judgement.file)
+        left.delete(judgement.file)
       }
       return await settle(arrival, caller, file, judgement, parts)
     } finally {
       // The answer is known: what is left of a file is sealed, nobody has its key, and the next start removes it.
-      if (!taken) await file.discard().catch((error: unknown) => parts.events.spoolNotCleared(error))
+      for (const one of left) await one.discard().catch((error: unknown) => parts.events.spoolNotCleared(error))
     }
   } finally {
     leave()
@@ -90,20 +82,6 @@ export async function intake(arrival: Arrival, caller: Caller, parts: IntakePart
 
 /** Two deliveries at once may use the same credentials: the commit decides. */
 const usedUp = 'These credentials are used up.'
-
-type Judgement = { accepted: true; verdicts: Verdict[] } | { accepted: false; refusal: Refused }
-
-async function judge(arrival: Arrival, file: Spooled, parts: IntakeParts): Promise<Judgement> {
-  try {
-    checkPolicy(parts.policy, arrival, file)
-    if (file.tooLarge) throw new Error('the policy lets a cut file pass')
-    await inspectWithAll(parts.inspections, file)
-    return { accepted: true, verdicts: await scanWithAll(parts.scanners ?? [], file) }
-  } catch (error) {
-    if (error instanceof Refused) return { accepted: false, refusal: error }
-    throw error
-  }
-}
 
 async function settle(
   arrival: Arrival,
@@ -117,6 +95,7 @@ async function settle(
   const { conversationId, messageId } = arrival
   const owed = conversationId !== null && confirm ? { language: confirm.languageOf(arrival.language) } : null
   const refusal = judgement.accepted ? null : judgement.refusal
+  const kept = judgement.accepted ? judgement.file : null
   const attachment: Attachment = {
     id,
     state: refusal ? 'refused' : 'accepted',
@@ -126,10 +105,10 @@ async function settle(
     conversationId,
     messageId,
     filename: arrival.filename,
-    type: file.type,
+    type: judgement.accepted ? judgement.type : file.type,
     declaredType: arrival.declaredType,
-    size: file.size,
-    sha256: file.sha256,
+    size: (kept ?? file).size,
+    sha256: (kept ?? file).sha256,
     scan: scanners ? 'required' : 'off',
     verdicts: judgement.accepted ? judgement.verdicts : [],
     confirmation: conversationId === null ? null : { state: owed ? 'pending' : 'off', way: null, at: null },
@@ -137,15 +116,14 @@ async function settle(
     ...seenOf(arrival.door),
   }
   const delivery = deliveryOf(arrival, file)
-  const kept = judgement.accepted && !file.tooLarge
   try {
     const settled = await records.settle({
       attachment,
-      key: kept ? keys.wrap(file.dataKey, id) : null,
+      key: kept && keys.wrap(kept.dataKey, id),
       confirmation: owed,
       delivery,
       spend: arrival.spend,
-      quotaUse: quotas.useOf(conversationId, refusal ? 0 : (file.size ?? 0)),
+      quotaUse: quotas.useOf(conversationId, kept?.size ?? 0),
       fetch: arrival.fetch && { attachmentId: arrival.fetch.attachmentId, lease: arrival.fetch.lease },
       alert: alertOf(attachment),
       audit: { at: now, who, what: 'take', object: id, outcome: refusal?.code ?? 'accepted', requestId, detail: null },

@@ -1,5 +1,6 @@
 import { Refused } from '../errors.ts'
 import type { Arrival } from './arrival.ts'
+import type { Strictness } from './inspect/examine.ts'
 import { endingsIn, isDangerous } from './names.ts'
 import type { Spooled } from './spool/spool.ts'
 import { endingsOf } from './types.ts'
@@ -9,6 +10,7 @@ export interface Policy {
   maxFileBytes: number
   /** Canonical MIME types. */
   allowedTypes: string[]
+  strictness: Strictness
 }
 
 /** What the sender says that the file is. */

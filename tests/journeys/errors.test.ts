@@ -349,12 +349,10 @@ describe('422', () => {
   it.each<RefusalCode>(['encrypted', 'bomb', 'corrupt', 'active_content', 'polyglot'])(
     'what an inspection calls %s is refused',
     async (code) => {
-      const refuse = async () => {
+      const inspect = async () => {
         throw new Refused(code, 'found by a test')
       }
-      const service = await startTestService({
-        overrides: { inspections: [{ types: ['text/plain'], inspect: refuse }] },
-      })
+      const service = await startTestService({ overrides: { inspector: { inspect, close: async () => {} } } })
       await expectRefusal(service, text(), 422, code)
     },
   )

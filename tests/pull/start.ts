@@ -6,6 +6,8 @@ import { readConfig } from '../../src/config.ts'
 import { createGenesysClient, type GenesysClient } from '../../src/genesys/client.ts'
 import { clientCredentials } from '../../src/genesys/grants.ts'
 import { createAdmission } from '../../src/intake/admission.ts'
+import { createInspector } from '../../src/intake/inspect/inspect.ts'
+import { defaultLimits } from '../../src/intake/inspect/limits.ts'
 import { type IntakeParts, intake } from '../../src/intake/intake.ts'
 import { createQuotas } from '../../src/intake/quota.ts'
 import { openSpool } from '../../src/intake/spool/spool.ts'
@@ -47,13 +49,15 @@ export async function start(options: Options = {}) {
   })
   const spool = await openSpool(join(folder, 'spool'), 2)
   onTestFinished(() => spool.close())
+  const inspector = createInspector(clock, 1)
+  onTestFinished(() => inspector.close())
   const storage = memoryStorage(() => clock.now())
   const parts: IntakeParts = {
     admission: createAdmission({ maxUploads: 50, waitMs: 10_000, maxFileBytes: 10_485_760 }, folder, clock),
     quotas: createQuotas(config.quota, records, clock),
     spool,
-    policy: config.policy,
-    inspections: [],
+    policy: { ...config.policy, strictness: { limits: defaultLimits, trailingData: 'refuse' } },
+    inspector,
     scanners: null,
     keys: keyRing(await createKeyFile(join(folder, 'master.key'))),
     storage,

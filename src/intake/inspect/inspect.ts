@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { Clock } from '../../clock.ts'
-import { Refused, type RefusalCode, Unavailable } from '../../errors.ts'
+import { type RefusalCode, Refused, Unavailable } from '../../errors.ts'
 import { type AskedThread, askThread } from '../../thread.ts'
 import type { WholeFile } from '../spool/spool.ts'
 import type { Examined, Strictness } from './examine.ts'

@@ -17,7 +17,8 @@ export const mostAtOnce = 16 * 1024 * 1024
 export function checkRange(size: number, at: number, length: number): void {
   if (!Number.isSafeInteger(at) || !Number.isSafeInteger(length) || at < 0 || length < 0 || at + length > size)
     throw new Refused('corrupt', `it ends at byte ${size}, and ${length} bytes at ${at} are named`)
-  if (length > mostAtOnce) throw new Refused('unscannable', `a piece of ${length} bytes at ${at} is too large to be read`)
+  if (length > mostAtOnce)
+    throw new Refused('unscannable', `a piece of ${length} bytes at ${at} is too large to be read`)
 }
 
 export function bufferSource(buffer: Buffer): Source {

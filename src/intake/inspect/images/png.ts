@@ -106,7 +106,13 @@ function checkSum(file: Source, { at, type, length }: Chunk): void {
 
 function headerOf(bytes: Buffer): Header {
   const [width, height] = [bytes.readUInt32BE(0), bytes.readUInt32BE(4)]
-  const [depth, colour, compression, filter, interlace] = bytes.subarray(8) as unknown as [number, number, number, number, number]
+  const [depth, colour, compression, filter, interlace] = bytes.subarray(8) as unknown as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ]
   const samples = samplesOf.get(colour)
   const depths = colour === 3 ? [1, 2, 4, 8] : colour === 0 ? [1, 2, 4, 8, 16] : [8, 16]
   if (samples === undefined || !depths.includes(depth) || compression !== 0 || filter !== 0 || interlace > 1)
@@ -117,7 +123,12 @@ function headerOf(bytes: Buffer): Header {
 function frameOf(file: Source, { at, length }: Chunk, header: Header): Header {
   if (length !== 26) throw corrupt('a frame control of another length')
   const bytes = file.bytes(at + 8, 26)
-  const [width, height, x, y] = [4, 8, 12, 16].map((offset) => bytes.readUInt32BE(offset)) as [number, number, number, number]
+  const [width, height, x, y] = [4, 8, 12, 16].map((offset) => bytes.readUInt32BE(offset)) as [
+    number,
+    number,
+    number,
+    number,
+  ]
   if (width === 0 || height === 0 || x + width > header.width || y + height > header.height)
     throw corrupt('a frame that is larger than the picture')
   return { ...header, width, height }
