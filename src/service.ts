@@ -136,7 +136,7 @@ async function compose(
   const keys = await openKeys(config.masterKeyFile, records, clock)
   const spool = await openSpool(paths.spool, Math.max(2, Math.min(8, availableParallelism())))
   open.push(() => spool.close())
-  const inspector = overrides.inspector ?? createInspector(clock)
+  const inspector = overrides.inspector ?? createInspector()
   open.push(() => inspector.close())
   // This process is the only one that serves from this folder, so leases that are left are of one that died.
   await records.releaseLeases(clock.now())

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { naughtyNames } from '../../tests/fixtures/names.ts'
 import { newAttachmentId } from '../attachment.ts'
 import { Refused } from '../errors.ts'
+import { defaultLimits } from './inspect/limits.ts'
 import { checkPolicy, type Policy } from './policy.ts'
 import type { Spooled } from './spool/spool.ts'
 import { canonicalType } from './types.ts'
@@ -10,6 +11,7 @@ import { canonicalType } from './types.ts'
 const policy: Policy = {
   maxFileBytes: 1000,
   allowedTypes: ['image/jpeg', 'image/png', 'image/gif', 'application/pdf', 'text/plain'],
+  strictness: { limits: defaultLimits, trailingData: 'refuse' },
 }
 
 async function* none(): AsyncGenerator<Buffer> {}

@@ -49,7 +49,7 @@ export async function start(options: Options = {}) {
   })
   const spool = await openSpool(join(folder, 'spool'), 2)
   onTestFinished(() => spool.close())
-  const inspector = createInspector(clock, 1)
+  const inspector = createInspector(undefined, 1)
   onTestFinished(() => inspector.close())
   const storage = memoryStorage(() => clock.now())
   const parts: IntakeParts = {

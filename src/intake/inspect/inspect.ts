@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import type { Clock } from '../../clock.ts'
+import { type Clock, systemClock } from '../../clock.ts'
 import { type RefusalCode, Refused, Unavailable } from '../../errors.ts'
 import { type AskedThread, askThread } from '../../thread.ts'
 import type { WholeFile } from '../spool/spool.ts'
@@ -33,9 +33,9 @@ const longestMs = 30_000
 
 /**
  * Readers of untrusted structure run in threads, each with one file at a time: one that hangs or takes too much memory ends
- * with its thread, and it is the file that is refused.
+ * with its thread, and it is the file that is refused. The clock is the machine's own: threads take real time.
  */
-export function createInspector(clock: Clock, count = Math.min(4, availableParallelism())): Inspector {
+export function createInspector(clock: Clock = systemClock, count = Math.min(4, availableParallelism())): Inspector {
   const idle = Array.from({ length: count }, startThread)
   const all = [...idle]
   const waiting: ((thread: InspectionThread) => void)[] = []
