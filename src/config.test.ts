@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { temporaryFolder } from '../tests/folder.ts'
 import { type Config, isLoopback, readConfig, requireServable } from './config.ts'
 import { ConfigError } from './errors.ts'
+import { defaultLimits } from './intake/inspect/limits.ts'
 
 type Env = Record<string, string>
 
@@ -40,6 +41,7 @@ describe('without any setting', () => {
       policy: {
         maxFileBytes: 10_485_760,
         allowedTypes: ['image/jpeg', 'image/png', 'image/gif', 'application/pdf', 'text/plain'],
+        strictness: { limits: defaultLimits, trailingData: 'refuse' },
       },
       scan: 'required',
       engines: { clamd: null },

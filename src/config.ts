@@ -23,7 +23,9 @@ import {
   signingSecrets,
   wholeNumber,
 } from './configKinds.ts'
+import { policyFile } from './configPolicy.ts'
 import { ConfigError } from './errors.ts'
+import { defaultLimits, type Strictness } from './intake/inspect/limits.ts'
 import { logLevels } from './telemetry/log.ts'
 
 const prefix = 'CLIPGATE_'
@@ -43,6 +45,7 @@ const settings = {
   PUSH_AUTH: oneOf('none').optional(),
   ALLOWED_TYPES: mimeTypes.default(['image/jpeg', 'image/png', 'image/gif', 'application/pdf', 'text/plain']),
   MAX_FILE_BYTES: wholeNumber(1, 2 ** 40).default(10 * 1024 * 1024),
+  POLICY_FILE: z.string().transform(policyFile).optional(),
   MAX_UPLOADS: wholeNumber(1, 10_000).default(256),
   RATE_LIMIT: wholeNumber(1, 1_000_000).optional(),
   QUOTA_BYTES_PER_CONVERSATION_DAY: wholeNumber(1, 2 ** 50).optional(),
@@ -121,7 +124,7 @@ export interface Config {
   migrate: 'auto' | 'off'
   push: { auth: 'keys' | 'none'; maxUploads: number; corsOrigins: string[]; ratePerMinute: number | null }
   quota: { filesPerDay: number | null; bytesPerDay: number | null }
-  policy: { maxFileBytes: number; allowedTypes: string[] }
+  policy: { maxFileBytes: number; allowedTypes: string[]; strictness: Strictness }
   scan: 'required' | 'off'
   engines: { clamd: { path: string } | { host: string; port: number } | null }
   /** Null: without credentials nothing is confirmed. */
@@ -303,6 +306,12 @@ function contradictions(values: Partial<Values>, env: Record<string, string | un
     problems.push(`${prefix}GENESYS_USER_CLIENT_SECRET needs ${prefix}GENESYS_USER_CLIENT_ID.`)
   if (given('ALERT_WEBHOOK') !== given('ALERT_WEBHOOK_SECRET'))
     problems.push(`${prefix}ALERT_WEBHOOK and ${prefix}ALERT_WEBHOOK_SECRET belong together: set both or none.`)
+  for (const [name, key] of [
+    ['MAX_FILE_BYTES', 'maxFileBytes'],
+    ['ALLOWED_TYPES', 'allowedTypes'],
+  ] as const)
+    if (given(name) && values.POLICY_FILE?.[key] !== undefined)
+      problems.push(`${prefix}${name} and ${key} in ${prefix}POLICY_FILE are both set. Keep one.`)
   if (values.PULL_QUEUES && values.PULL_QUEUES.length > 0 && !given('GENESYS_CLIENT_ID'))
     problems.push(`${prefix}PULL_QUEUES needs ${prefix}GENESYS_CLIENT_ID and ${prefix}GENESYS_CLIENT_SECRET.`)
   return problems
@@ -332,7 +341,14 @@ function toConfig(values: Values): Config {
       filesPerDay: values.QUOTA_FILES_PER_CONVERSATION_DAY ?? null,
       bytesPerDay: values.QUOTA_BYTES_PER_CONVERSATION_DAY ?? null,
     },
-    policy: { maxFileBytes: values.MAX_FILE_BYTES, allowedTypes: values.ALLOWED_TYPES },
+    policy: {
+      maxFileBytes: values.POLICY_FILE?.maxFileBytes ?? values.MAX_FILE_BYTES,
+      allowedTypes: values.POLICY_FILE?.allowedTypes ?? values.ALLOWED_TYPES,
+      strictness: {
+        limits: { ...defaultLimits, ...values.POLICY_FILE?.limits },
+        trailingData: values.POLICY_FILE?.trailingData ?? 'refuse',
+      },
+    },
     scan: values.SCAN,
     engines: { clamd: values.CLAMD ?? null },
     genesys:

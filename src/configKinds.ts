@@ -35,9 +35,12 @@ export const list = z.string().transform((text) =>
     .filter((item) => item !== ''),
 )
 
+/** Of a canonical name. */
+export const isMimeType = (type: string) => /^[a-z0-9!#$&^_.+-]+\/[a-z0-9!#$&^_.+-]+$/.test(type)
+
 export const mimeTypes = list
   .transform((types) => [...new Set(types.map(canonicalType))])
-  .refine((types) => types.every((type) => /^[a-z0-9!#$&^_.+-]+\/[a-z0-9!#$&^_.+-]+$/.test(type)), {
+  .refine((types) => types.every(isMimeType), {
     error: 'MIME types such as image/jpeg, separated by commas',
   })
   .refine((types) => types.length > 0, 'at least one MIME type')

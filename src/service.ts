@@ -25,7 +25,6 @@ import { ticketRoutes } from './http/tickets.ts'
 import { createAdmission } from './intake/admission.ts'
 import type { Arrival } from './intake/arrival.ts'
 import { createInspector, type Inspector } from './intake/inspect/inspect.ts'
-import { defaultLimits } from './intake/inspect/limits.ts'
 import { type Caller, type IntakeParts, intake } from './intake/intake.ts'
 import { createQuotas } from './intake/quota.ts'
 import { openSpool } from './intake/spool/spool.ts'
@@ -163,7 +162,7 @@ async function compose(
     admission,
     spool,
     quotas: createQuotas(config.quota, records, clock),
-    policy: { ...config.policy, strictness: { limits: defaultLimits, trailingData: 'refuse' } },
+    policy: config.policy,
     inspector,
     scanners,
     keys,

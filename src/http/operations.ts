@@ -1,7 +1,7 @@
 import swaggerUi from '@fastify/swagger-ui'
 import { z } from 'zod'
 import type { Credentials } from '../access/credentials.ts'
-import type { Policy } from '../intake/policy.ts'
+import { type Policy, toldPolicy } from '../intake/policy.ts'
 import type { Readiness } from '../telemetry/health.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { letIn } from './letIn.ts'
@@ -12,7 +12,7 @@ export interface OperationParts {
   credentials: Credentials
   ready(): Promise<Readiness>
   metrics: Metrics
-  policy: Pick<Policy, 'maxFileBytes' | 'allowedTypes'>
+  policy: Policy
   scan: 'required' | 'off'
   docs: 'open' | 'read'
 }
@@ -59,7 +59,7 @@ export function operationRoutes({ credentials, ready, metrics, policy, scan, doc
       url: '/v1/policy',
       exposeHeadRoute: true,
       schema: { summary: 'What is taken in', tags, response: { 200: policyShape } },
-      handler: async () => ({ maxFileBytes: policy.maxFileBytes, allowedTypes: policy.allowedTypes, scan }),
+      handler: async () => ({ ...toldPolicy(policy), scan }),
     })
     const mayReadDocs = docs === 'read' ? letIn(credentials, 'read') : async () => {}
     app.route({

@@ -153,6 +153,18 @@ export const policyShape = z.object({
   maxFileBytes: z.number().int(),
   allowedTypes: z.array(z.string()),
   scan: z.enum(['required', 'off']),
+  types: z
+    .array(
+      z.object({
+        type: z.string(),
+        endings: z.array(z.string()).describe('That a name may end in, without the dot.'),
+        inspected: z.boolean().describe('Whether we read its structure; else the engines alone judge it.'),
+      }),
+    )
+    .describe('The allowed types.'),
+  trailingData: z.enum(['refuse', 'cut']).describe('What becomes of bytes after the end of a file.'),
+  limits: z.record(z.string(), z.number()).describe('What a file may ask of whoever opens it; sizes in bytes.'),
+  refused: z.literal('thrown away').describe('What becomes of the bytes of a refused file.'),
 })
 
 export const readyShape = z.object({

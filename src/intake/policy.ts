@@ -1,6 +1,7 @@
 import { Refused } from '../errors.ts'
 import type { Arrival } from './arrival.ts'
-import type { Strictness } from './inspect/examine.ts'
+import type { Strictness } from './inspect/limits.ts'
+import { readableTypes } from './inspect/readers.ts'
 import { endingsIn, isDangerous } from './names.ts'
 import type { Spooled } from './spool/spool.ts'
 import { endingsOf } from './types.ts'
@@ -11,6 +12,16 @@ export interface Policy {
   /** Canonical MIME types. */
   allowedTypes: string[]
   strictness: Strictness
+}
+
+/** As everybody may read it. */
+export function toldPolicy({ maxFileBytes, allowedTypes, strictness: { limits, trailingData } }: Policy) {
+  const types = allowedTypes.map((type) => ({
+    type,
+    endings: [...endingsOf(type)],
+    inspected: readableTypes.includes(type),
+  }))
+  return { maxFileBytes, allowedTypes, types, trailingData, limits: { ...limits }, refused: 'thrown away' as const }
 }
 
 /** What the sender says that the file is. */

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { readConfig } from '../../src/config.ts'
+import { defaultLimits } from '../../src/intake/inspect/limits.ts'
 import { createKeyFile } from '../../src/seal/keys.ts'
 import { createService } from '../../src/service.ts'
 import { memoryStorage } from '../../src/storage/memory.ts'
@@ -99,11 +100,18 @@ describe('metrics', () => {
 
 describe('the policy', () => {
   it('is open, and is the one in force', async () => {
-    const { url } = await startTestService({ env: { MAX_FILE_BYTES: '1234', ALLOWED_TYPES: 'image/png, text/plain' } })
+    const { url } = await startTestService({ env: { MAX_FILE_BYTES: '1234', ALLOWED_TYPES: 'image/png, model/obj' } })
     expect(await (await fetch(`${url}/v1/policy`)).json()).toEqual({
       maxFileBytes: 1234,
-      allowedTypes: ['image/png', 'text/plain'],
+      allowedTypes: ['image/png', 'model/obj'],
       scan: 'off',
+      types: [
+        { type: 'image/png', endings: ['png', 'apng'], inspected: true },
+        { type: 'model/obj', endings: ['obj'], inspected: false },
+      ],
+      trailingData: 'refuse',
+      limits: defaultLimits,
+      refused: 'thrown away',
     })
   })
 })

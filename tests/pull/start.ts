@@ -7,7 +7,6 @@ import { createGenesysClient, type GenesysClient } from '../../src/genesys/clien
 import { clientCredentials } from '../../src/genesys/grants.ts'
 import { createAdmission } from '../../src/intake/admission.ts'
 import { createInspector } from '../../src/intake/inspect/inspect.ts'
-import { defaultLimits } from '../../src/intake/inspect/limits.ts'
 import { type IntakeParts, intake } from '../../src/intake/intake.ts'
 import { createQuotas } from '../../src/intake/quota.ts'
 import { openSpool } from '../../src/intake/spool/spool.ts'
@@ -56,7 +55,7 @@ export async function start(options: Options = {}) {
     admission: createAdmission({ maxUploads: 50, waitMs: 10_000, maxFileBytes: 10_485_760 }, folder, clock),
     quotas: createQuotas(config.quota, records, clock),
     spool,
-    policy: { ...config.policy, strictness: { limits: defaultLimits, trailingData: 'refuse' } },
+    policy: config.policy,
     inspector,
     scanners: null,
     keys: keyRing(await createKeyFile(join(folder, 'master.key'))),

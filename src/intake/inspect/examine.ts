@@ -1,16 +1,9 @@
 import { Refused } from '../../errors.ts'
-import { beginWork, type Limits } from './limits.ts'
+import { beginWork, type Strictness } from './limits.ts'
 import { checkDisguises } from './polyglot.ts'
 import type { Found } from './reader.ts'
 import { readerOf } from './readers.ts'
 import { pieces, type Source } from './source.ts'
-
-/** What the policy says beyond the limits. */
-export interface Strictness {
-  limits: Limits
-  /** What becomes of bytes after the end of what the file says it is. */
-  trailingData: 'refuse' | 'cut'
-}
 
 /** `end`: how many of its bytes are to be kept; fewer than there are only when the policy has the rest cut off. */
 export type Examined = Found

@@ -3,7 +3,8 @@ import { type Clock, systemClock } from '../../clock.ts'
 import { type RefusalCode, Refused, Unavailable } from '../../errors.ts'
 import { type AskedThread, askThread } from '../../thread.ts'
 import type { WholeFile } from '../spool/spool.ts'
-import type { Examined, Strictness } from './examine.ts'
+import type { Examined } from './examine.ts'
+import type { Strictness } from './limits.ts'
 import type { SpooledFile } from './sealedSource.ts'
 
 /** To a thread. */

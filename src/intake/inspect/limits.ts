@@ -37,6 +37,13 @@ export const defaultLimits: Limits = {
   ratio: 200,
 }
 
+/** How a policy has files read. */
+export interface Strictness {
+  limits: Limits
+  /** What becomes of bytes after the end of what a file says it is. */
+  trailingData: 'refuse' | 'cut'
+}
+
 /** Steps that reading one file may take: what a file names again and again must not keep a reader busy. */
 const mostSteps = 20_000_000
 

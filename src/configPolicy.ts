@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs'
+import { distance } from 'fastest-levenshtein'
+import { z } from 'zod'
+import { isMimeType } from './configKinds.ts'
+import { defaultLimits, type Limits } from './intake/inspect/limits.ts'
+import { canonicalType } from './intake/types.ts'
+
+const mostOf: Limits = {
+  pixels: 2 ** 32,
+  frames: 1_000_000,
+  framePixels: 2 ** 40,
+  scans: 10_000,
+  pages: 1_000_000,
+  entries: 1_000_000,
+  depth: 16,
+  unpackedEntry: 2 ** 40,
+  unpacked: 2 ** 40,
+  ratio: 1_000_000,
+}
+
+const count = (most: number) => z.number().int().min(1).max(most)
+const limits = Object.fromEntries(Object.entries(mostOf).map(([name, most]) => [name, count(most).optional()])) as {
+  [Name in keyof Limits]: z.ZodOptional<z.ZodNumber>
+}
+
+const mimeType = z.string().transform(canonicalType).refine(isMimeType, 'must be a MIME type such as image/jpeg')
+
+/** A policy in a file. What it does not name is as the settings say, or as it is by default. */
+const shape = z.strictObject({
+  maxFileBytes: count(2 ** 40).optional(),
+  allowedTypes: z
+    .array(mimeType)
+    .min(1)
+    .transform((types) => [...new Set(types)])
+    .optional(),
+  trailingData: z.enum(['refuse', 'cut']).optional(),
+  // JSON has no undefined: what is not named is not there.
+  limits: z
+    .strictObject(limits)
+    .transform((given) => given as Partial<Limits>)
+    .optional(),
+})
+
+export type PolicyFile = z.output<typeof shape>
+
+/** Reads the file that `POLICY_FILE` names. Every problem of it is told, each with where it is. */
+export function policyFile(path: string, context: z.RefinementCtx): PolicyFile {
+  const problem = (message: string) => context.addIssue({ code: 'custom', message: `the path of a policy: ${message}` })
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    problem(`it cannot be read: ${(error as Error).message}`)
+    return z.NEVER
+  }
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    problem(`${path} is no JSON: ${(error as Error).message}`)
+    return z.NEVER
+  }
+  const parsed = shape.safeParse(value)
+  if (parsed.success) return parsed.data
+  for (const issue of parsed.error.issues) problem(`${path}: ${said(issue)}`)
+  return z.NEVER
+}
+
+function said(issue: z.core.$ZodIssue): string {
+  const where = issue.path.join('.')
+  if (issue.code !== 'unrecognized_keys') return `${where === '' ? 'it' : where}: ${issue.message}`
+  const known = [...Object.keys(shape.shape), ...Object.keys(defaultLimits)]
+  const [key = ''] = issue.keys
+  const nearest = known.reduce((best, name) => (distance(name, key) < distance(best, key) ? name : best))
+  return `${[where, key].filter(Boolean).join('.')} is not known. Did you mean ${nearest}?`
+}
