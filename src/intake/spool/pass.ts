@@ -74,7 +74,7 @@ export function beginPass({ path, attachmentId, dataKey }: PassStart, scratch: B
     async end() {
       try {
         closeSync(file)
-        return { size, sealedSize: written, sha256: digest.digest('hex'), type: await sniff(head, text.isText()) }
+        return { size, sealedSize: written, sha256: digest.digest('hex'), type: await sniff(head, text.kind()) }
       } catch (error) {
         rmSync(path, { force: true })
         throw error

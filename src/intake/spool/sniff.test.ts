@@ -7,7 +7,7 @@ import { textProbe } from './text.ts'
 function typeOf(bytes: Uint8Array): Promise<string | null> {
   const probe = textProbe()
   probe.see(bytes)
-  return sniff(bytes.subarray(0, headBytes), probe.isText())
+  return sniff(bytes.subarray(0, headBytes), probe.kind())
 }
 
 describe('the true type of', () => {
@@ -37,8 +37,16 @@ describe('the true type of', () => {
 
   it('bytes that mean nothing is unknown', async () => {
     expect(await typeOf(Buffer.from([0, 1, 2, 3]))).toBeNull()
-    expect(await typeOf(Buffer.from('Grüße', 'latin1'))).toBeNull()
+    expect(await typeOf(Buffer.from('Grüße\0', 'latin1'))).toBeNull()
     expect(await typeOf(Buffer.concat([Buffer.alloc(1000), Buffer.from('%PDF-1.7')]))).toBeNull()
+  })
+})
+
+describe('text in the encoding of a country', () => {
+  it('is text when it is nothing else', async () => {
+    expect(await typeOf(Buffer.from('Grüße', 'latin1'))).toBe('text/plain')
+    expect(await typeOf(Buffer.from('<script>é</script>', 'latin1'))).toBe('text/x-script')
+    expect(await typeOf(Buffer.from('%PDF-1.4 é', 'latin1'))).toBe('application/pdf')
   })
 })
 

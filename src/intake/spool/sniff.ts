@@ -1,5 +1,6 @@
 import { fileTypeFromBuffer } from 'file-type'
 import { canonicalType } from '../types.ts'
+import type { TextKind } from './text.ts'
 
 /** How many first bytes `sniff` looks at: what file-type samples. */
 export const headBytes = 4100
@@ -19,13 +20,15 @@ const openings: [RegExp, string][] = [
 ]
 
 /**
- * The type that the bytes say, or null when none that we know. Text is asked first: bytes that are text throughout are no
- * binary format, whatever their first two letters ("BMW…" is no bitmap).
+ * The type that the bytes say, or null when none that we know. Text is asked first: bytes that are Unicode throughout are no
+ * binary format, whatever their first two letters ("BMW…" is no bitmap). Text of another encoding is text when it is nothing
+ * else.
  */
-export async function sniff(head: Uint8Array, isText: boolean): Promise<string | null> {
-  if (isText) return textType(head)
+export async function sniff(head: Uint8Array, text: TextKind | null): Promise<string | null> {
+  if (text === 'unicode') return textType(head)
   const found = await fileTypeFromBuffer(head).catch(() => undefined)
-  return found ? canonicalType(found.mime) : null
+  if (found) return canonicalType(found.mime)
+  return text === 'other' ? textType(head) : null
 }
 
 function textType(head: Uint8Array): string {

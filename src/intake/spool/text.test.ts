@@ -1,16 +1,17 @@
 import { array, assert, constantFrom, nat, oneof, property, string, uint8Array } from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { textProbe } from './text.ts'
+import { type TextKind, textProbe } from './text.ts'
 
-function isText(bytes: Uint8Array, cuts: number[] = []): boolean {
+function kindOf(bytes: Uint8Array, cuts: number[] = []): TextKind | null {
   const probe = textProbe()
   let from = 0
   for (const cut of [...cuts, bytes.length].sort((a, b) => a - b)) {
     probe.see(bytes.subarray(from, cut))
     from = cut
   }
-  return probe.isText()
+  return probe.kind()
 }
+const isText = (bytes: Uint8Array) => kindOf(bytes) === 'unicode'
 
 const utf16le = (text: string) => Buffer.from(`\ufeff${text}`, 'utf16le')
 const utf16be = (text: string) => utf16le(text).swap16()
@@ -35,6 +36,18 @@ const others: [string, Buffer][] = [
   ['a backspace', Buffer.from('a\bb')],
   ['a vertical tab', Buffer.from('a\vb')],
   ['a delete', Buffer.from('a\u007f')],
+  ['UTF-16 without its mark', utf16le('hello').subarray(2)],
+  ['a NUL in UTF-16', utf16le('a\0b')],
+  ['a control in UTF-16', utf16be('a\u0007b')],
+  ['a high half alone in UTF-16', hex('fffe00d84100')],
+  ['a low half alone in UTF-16', hex('feffdc000041')],
+  ['a high half at the end in UTF-16', hex('fffe410000d8')],
+  ['half of a character at the end in UTF-16', hex('fffe410042')],
+  ['a JPEG', hex('ffd8ffe000104a464946')],
+]
+
+/** What is no Unicode and holds no control: text of a country, for all that its bytes tell. */
+const elsewhere: [string, Buffer][] = [
   ['an overlong slash', hex('61c0af')],
   ['an overlong slash of three bytes', hex('e080af')],
   ['an overlong NUL', hex('c080')],
@@ -45,15 +58,10 @@ const others: [string, Buffer][] = [
   ['a half of a surrogate pair in UTF-8', hex('eda080')],
   ['more than Unicode has', hex('f4908080')],
   ['Latin-1', Buffer.from('Grüße', 'latin1')],
-  ['UTF-16 without its mark', utf16le('hello').subarray(2)],
-  ['a NUL in UTF-16', utf16le('a\0b')],
-  ['a control in UTF-16', utf16be('a\u0007b')],
-  ['a high half alone in UTF-16', hex('fffe00d84100')],
-  ['a low half alone in UTF-16', hex('feffdc000041')],
-  ['a high half at the end in UTF-16', hex('fffe410000d8')],
-  ['half of a character at the end in UTF-16', hex('fffe410042')],
   ['half of a mark', hex('ff')],
-  ['a JPEG', hex('ffd8ffe000104a464946')],
+  ['Windows-1252', Buffer.from('\x93Gr\xfc\xdfe\x94 \x80 5', 'latin1')],
+  ['Shift JIS', hex('93fa967b8cea')],
+  ['KOI8-R', hex('f0d2c9d7c5d4')],
 ]
 
 describe('text is', () => {
@@ -76,22 +84,27 @@ describe('text is', () => {
 
 describe('text is not', () => {
   it.each(others)('%s', (_, bytes) => {
-    expect(isText(bytes)).toBe(false)
+    expect(kindOf(bytes)).toBeNull()
+  })
+
+  it.each(elsewhere)('Unicode: %s', (_, bytes) => {
+    expect(kindOf(bytes)).toBe('other')
   })
 
   it('what has one such byte at its very end, after megabytes of text', () => {
     const long = Buffer.alloc(3_000_000, 'plain text ')
-    expect(isText(long, [65_536, 131_072])).toBe(true)
-    expect(isText(Buffer.concat([long, hex('00')]), [65_536, 131_072])).toBe(false)
-    expect(isText(Buffer.concat([long, hex('c3')]), [65_536, 131_072])).toBe(false)
+    expect(kindOf(long, [65_536, 131_072])).toBe('unicode')
+    expect(kindOf(Buffer.concat([long, hex('00')]), [65_536, 131_072])).toBeNull()
+    expect(kindOf(Buffer.concat([long, hex('c3')]), [65_536, 131_072])).toBe('other')
+    expect(kindOf(Buffer.concat([hex('e9'), long, hex('00')]), [65_536, 131_072])).toBeNull()
   })
 })
 
 describe('the answer does not depend on how the bytes came', () => {
-  it.each([...texts, ...others])('cut at every border, and byte by byte: %s', (_, bytes) => {
-    const whole = isText(bytes)
-    for (let cut = 0; cut <= bytes.length; cut++) expect(isText(bytes, [cut])).toBe(whole)
-    expect(isText(bytes, Array.from(bytes.keys()))).toBe(whole)
+  it.each([...texts, ...others, ...elsewhere])('cut at every border, and byte by byte: %s', (_, bytes) => {
+    const whole = kindOf(bytes)
+    for (let cut = 0; cut <= bytes.length; cut++) expect(kindOf(bytes, [cut])).toBe(whole)
+    expect(kindOf(bytes, Array.from(bytes.keys()))).toBe(whole)
   })
 
   it('cut anywhere, for any bytes', () => {
@@ -104,7 +117,7 @@ describe('the answer does not depend on how the bytes came', () => {
       property(array(piece, { maxLength: 8 }), array(nat(64), { maxLength: 8 }), (pieces, cuts) => {
         const bytes = Buffer.concat(pieces)
         const inside = cuts.filter((cut) => cut < bytes.length)
-        expect(isText(bytes, inside)).toBe(isText(bytes))
+        expect(kindOf(bytes, inside)).toBe(kindOf(bytes))
       }),
       { numRuns: 2000 },
     )
@@ -116,6 +129,6 @@ describe('the answer does not depend on how the bytes came', () => {
     probe.see(buffer)
     buffer.fill(0xa9)
     probe.see(buffer.subarray(0, 1))
-    expect(probe.isText()).toBe(true)
+    expect(probe.kind()).toBe('unicode')
   })
 })

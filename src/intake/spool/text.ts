@@ -1,25 +1,34 @@
 import { isUtf8 } from 'node:buffer'
 
 /**
- * Watches a whole file go by and tells at its end whether it is text: UTF-8, or UTF-16 with its mark, without NUL or
- * control characters (but tab, line feed, form feed and carriage return).
+ * `unicode`: UTF-8, or UTF-16 with its mark. `other`: it may be text in an encoding of a country (Windows-1252, Shift JIS,
+ * KOI8-R …), which nothing proves: such bytes are text when they are no other format.
+ */
+export type TextKind = 'unicode' | 'other'
+
+/**
+ * Watches a whole file go by and tells at its end whether it is text: without NUL or control characters (but tab, line feed,
+ * form feed and carriage return).
  */
 export interface TextProbe {
   see(bytes: Uint8Array): void
-  isText(): boolean
+  /** Null: it is no text. */
+  kind(): TextKind | null
 }
 
 export function textProbe(): TextProbe {
-  let check: ((bytes: Buffer, last: boolean) => boolean) | null = null
-  let text = true
+  let check: Check | null = null
+  let kind: TextKind | null = 'unicode'
   let held = Buffer.alloc(0)
   const look = (bytes: Buffer, last: boolean) => {
     check ??= encodingOf(bytes)
-    text = check(bytes, last)
+    kind = check(bytes, last)
+    // What is no Unicode here is none in what follows.
+    if (kind === 'other') check = otherText
   }
   return {
     see(bytes) {
-      if (!text || bytes.length === 0) return
+      if (kind === null || bytes.length === 0) return
       // A character may be cut by the border between two pieces: up to 3 bytes wait for the next piece.
       const joined =
         held.length > 0 ? Buffer.concat([held, bytes]) : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
@@ -33,10 +42,10 @@ export function textProbe(): TextProbe {
       held = Buffer.from(joined.subarray(ready))
       if (ready > 0) look(joined.subarray(0, ready), false)
     },
-    isText() {
-      if (text) look(held, true)
+    kind() {
+      if (kind !== null) look(held, true)
       held = Buffer.alloc(0)
-      return text
+      return kind
     },
   }
 }
@@ -51,19 +60,23 @@ function wholeCharacters(tail: Buffer): number {
   return tail.length
 }
 
-function encodingOf(start: Buffer): (bytes: Buffer, last: boolean) => boolean {
+type Check = (bytes: Buffer, last: boolean) => TextKind | null
+
+function encodingOf(start: Buffer): Check {
   if (start[0] === 0xff && start[1] === 0xfe) return utf16('utf-16le')
   if (start[0] === 0xfe && start[1] === 0xff) return utf16('utf-16be')
-  return (bytes) => isUtf8(bytes) && !hasControls(bytes)
+  return (bytes, last) => (isUtf8(bytes) ? (hasControls(bytes) ? null : 'unicode') : otherText(bytes, last))
 }
 
-function utf16(encoding: 'utf-16le' | 'utf-16be'): (bytes: Buffer, last: boolean) => boolean {
+const otherText: Check = (bytes) => (hasControls(bytes) ? null : 'other')
+
+function utf16(encoding: 'utf-16le' | 'utf-16be'): Check {
   const decoder = new TextDecoder(encoding, { fatal: true })
   return (bytes, last) => {
     try {
-      return !hasControls(Buffer.from(decoder.decode(bytes, { stream: !last })))
+      return hasControls(Buffer.from(decoder.decode(bytes, { stream: !last }))) ? null : 'unicode'
     } catch {
-      return false
+      return null
     }
   }
 }
