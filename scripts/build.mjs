@@ -10,6 +10,7 @@ await build({
     main: 'src/main.ts',
     'threads/spool': 'src/intake/spool/thread.ts',
     'threads/inspect': 'src/intake/inspect/thread.ts',
+    'processes/copy': 'src/copies/process/main.ts',
     'threads/storage': 'src/storage/thread.ts',
     'threads/records': 'src/records/sqlite/thread.ts',
     emulator: 'emulator/index.ts',
@@ -23,7 +24,7 @@ await build({
   target: 'node20.19',
   // Packages are bundled too, since loading hundreds of small files is most of a start: but what carries a native file,
   // files that it serves, or a thread of its own.
-  external: ['@photostructure/sqlite', '@fastify/swagger-ui', 'pino'],
+  external: ['@photostructure/sqlite', '@fastify/swagger-ui', 'pino', 'sharp', '@hyzyla/pdfium', 'pdfkit'],
   banner: { js: "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);" },
   sourcemap: true,
 })

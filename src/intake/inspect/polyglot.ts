@@ -44,8 +44,7 @@ function looksLikePdf(head: string, file: Source): boolean {
  * What makes a program of bytes that browsers or interpreters come upon. None is shorter than five bytes: in the binary parts of
  * genuine files three come together by chance.
  */
-const openings =
-  /<(?:script|html|iframe|svg|object|embed|body|form)[\s>/]|<!doctype html|<\?php|javascript:|vbscript:/i
+const openings = /<(?:script|html|iframe|svg|object|embed|body|form)[\s>/]|<!doctype html|<\?php|javascript:|vbscript:/i
 
 /** Such an opening in these bytes, or null. For names, comments and other text inside of files. */
 export function pageIn(text: string): string | null {
