@@ -15,7 +15,8 @@ const mayImport = {
   intake: ['records', 'scan', 'seal', 'storage', 'telemetry'],
   doors: ['intake', 'access', 'genesys', 'outbox', 'records', 'telemetry'],
   access: ['records', 'seal', 'storage', 'config(Kinds)?\\.ts'],
-  http: ['access', 'doors', 'intake', 'records', 'retention', 'seal', 'telemetry', 'config(Kinds)?\\.ts'],
+  copies: [],
+  http: ['access', 'copies', 'doors', 'intake', 'records', 'retention', 'seal', 'telemetry', 'config(Kinds)?\\.ts'],
   cli: ['.*'],
 }
 
@@ -42,7 +43,12 @@ module.exports = {
       from: { path: '^src/config(Kinds|Policy)?\\.ts$' },
       to: {
         path: '^src/',
-        pathNot: [leaf, '^src/config(Kinds|Policy)\\.ts$', '^src/intake/(types|inspect/limits)\\.ts$', '^src/telemetry/log\\.ts$'],
+        pathNot: [
+          leaf,
+          '^src/config(Kinds|Policy)\\.ts$',
+          '^src/intake/(types|inspect/limits)\\.ts$',
+          '^src/telemetry/log\\.ts$',
+        ],
       },
     },
     {
@@ -70,6 +76,10 @@ module.exports = {
     tsConfig: { fileName: 'tsconfig.json' },
     doNotFollow: { path: 'node_modules' },
     exclude: { path: '\\.test\\.ts$' },
-    enhancedResolveOptions: { extensions: ['.ts', '.js', '.json'] },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.js', '.json'],
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default'],
+    },
   },
 }

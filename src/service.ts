@@ -9,12 +9,14 @@ import { createSenders } from './access/senders.ts'
 import { createTickets } from './access/tickets.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { type Config, isPullOpen, isPushOpen, requireServable, type Secrets } from './config.ts'
+import { createCopyMaker } from './copies/maker.ts'
 import type { BodyTimes } from './doors/push/body.ts'
 import { makeFolder } from './durable.ts'
 import { ConfigError } from './errors.ts'
 import { createGenesysClient, type GenesysClient } from './genesys/client.ts'
 import { clientCredentials, userGrant } from './genesys/grants.ts'
 import { attachmentRoutes } from './http/attachments.ts'
+import { copyRoutes } from './http/copies.ts'
 import { createDenials } from './http/denials.ts'
 import { operationRoutes } from './http/operations.ts'
 import { pullRoutes } from './http/pull.ts'
@@ -158,6 +160,8 @@ async function compose(
   const scanners =
     overrides.scanners ?? (config.scan === 'off' ? null : enginesOf(config.engines, clock, events.engineJudged))
   const scan = scanners ? 'required' : 'off'
+  const copies = createCopyMaker({ hidden: [config.dataDir, dirname(config.masterKeyFile)] })
+  open.push(() => copies.close())
   const parts: IntakeParts = {
     admission,
     spool,
@@ -228,6 +232,7 @@ async function compose(
       : []),
     ...(pulling ? [pullRoutes({ credentials, ...pulling })] : []),
     attachmentRoutes({ readers, credentials, records, keys, storage, clock, events }),
+    copyRoutes({ credentials, copies, records, keys, storage, clock, events }),
     operationRoutes({ credentials, ready, metrics, policy: config.policy, scan, docs: config.http.docs }),
   ])
   let url = ''

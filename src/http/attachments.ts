@@ -1,63 +1,33 @@
 import { Readable } from 'node:stream'
-import contentDisposition from 'content-disposition'
 import { z } from 'zod'
 import type { Credentials } from '../access/credentials.ts'
 import { type DownloadParts, openContent } from '../access/download.ts'
 import { type Attachment, parseAttachmentId } from '../attachment.ts'
-import type { Clock } from '../clock.ts'
-import { BadRequest, Damaged, NotFound, Unavailable } from '../errors.ts'
-import type { AuditEntry } from '../records/questions/audit.ts'
+import { BadRequest, Damaged } from '../errors.ts'
 import { type EraseParts, erase } from '../retention/erase.ts'
-import type { Events } from '../telemetry/events.ts'
 import { answerProblem } from './answer.ts'
 import { letIn } from './letIn.ts'
 import { rangeOf } from './range.ts'
+import { contentHeaders, dispositionOf, type ReadParts, readsOf } from './reads.ts'
 import type { Routes } from './server.ts'
 import { attachmentShape, listAnswer, listQuery, problemShape, receiptShape } from './shapes.ts'
 import { type ReaderLimits, watchReader } from './slowReader.ts'
 
-export interface AttachmentRouteParts extends DownloadParts, EraseParts {
+export interface AttachmentRouteParts extends DownloadParts, EraseParts, ReadParts {
   credentials: Credentials
-  clock: Clock
-  events: Events
   readers: ReaderLimits
-}
-
-/** What a file is served with: no browser may render, guess, embed or keep it. */
-const contentHeaders = {
-  'cache-control': 'no-store',
-  'content-security-policy': "sandbox; default-src 'none'",
-  'cross-origin-resource-policy': 'same-origin',
-  'x-content-type-options': 'nosniff',
-  'accept-ranges': 'bytes',
 }
 
 const problems = (...statuses: number[]) => Object.fromEntries(statuses.map((status) => [status, problemShape]))
 
 /** /v1/attachments. Every read is in the audit trail, or where that cannot be written in the log, before its answer begins. */
 export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
-  const { credentials, records, clock, events } = parts
+  const { credentials, records, events } = parts
   const params = z.object({ id: z.string() })
   const security = [{ apiKey: [] }]
   const tags = ['attachments']
 
-  const found = async (text: string): Promise<Attachment> => {
-    const attachment = await records.attachment(parseAttachmentId(text))
-    if (!attachment) throw new NotFound('attachment')
-    return attachment
-  }
-  const audit = async (
-    entry: Pick<AuditEntry, 'what' | 'object' | 'outcome' | 'detail'>,
-    request: { id: string; who: string | null },
-  ) => {
-    const row = { ...entry, at: clock.now(), who: request.who ?? 'anyone', requestId: request.id }
-    try {
-      await records.audit(row)
-    } catch (error) {
-      // A disk that is full must not stop reading.
-      if (!(error instanceof Unavailable) || !events.auditKeptInLog(row, error)) throw error
-    }
-  }
+  const { found, audit } = readsOf(parts)
 
   return (app) => {
     app.route({
@@ -151,9 +121,9 @@ export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
         // The first piece is proved before anything goes out: a file that is damaged at its start is a 500, not a cut.
         const pieces = bytes(range ?? undefined)
         const first = await pieces.next().catch(tell)
-        reply.headers(contentHeaders)
+        reply.headers(contentHeaders).header('accept-ranges', 'bytes')
         reply.header('content-type', type)
-        reply.header('content-disposition', contentDisposition(safeName(filename), { type: 'attachment' }))
+        reply.header('content-disposition', dispositionOf(filename))
         reply.header('content-length', range ? range.end - range.start + 1 : size)
         if (range) reply.code(206).header('content-range', `bytes ${range.start}-${range.end}/${size}`)
         // Who hardly reads holds a file open: it is cut off, and may ask for the rest by Range.
@@ -196,16 +166,6 @@ async function* withFirst(
   } catch (error) {
     tell(error)
   }
-}
-
-/** For a header only: without path, control or direction characters, and never empty. The record keeps the name as it came. */
-function safeName(filename: string | null): string {
-  const base = (filename ?? '').replace(/^.*[/\\]/s, '')
-  const safe = base
-    .replace(/[\p{Cc}\p{Cs}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, '')
-    .slice(0, 200)
-    .replace(/\p{Cs}/gu, '')
-  return safe.trim() === '' ? 'file' : safe
 }
 
 function writeCursor({ receivedAt, id }: Attachment): string {

@@ -1,4 +1,5 @@
 import type { Attachment } from '../attachment.ts'
+import { NoCopy } from '../copies/copy.ts'
 import {
   BadRequest,
   Conflict,
@@ -56,6 +57,8 @@ export function problemOf(error: unknown): Problem {
       detail: 'Nothing was kept. It may be sent again later.',
       retryAfterSeconds: error.retryAfterSeconds,
     }
+  if (error instanceof NoCopy)
+    return { status: 409, code: 'no_copy', title: 'No copy can be made of this file.', detail: error.message }
   if (error instanceof Gone) return { status: 410, code: 'gone', title: 'Gone.', detail: error.message }
   if (error instanceof TooLarge)
     return { status: 413, code: 'too_large', title: 'The file is too large.', detail: error.message }

@@ -121,6 +121,11 @@ export const eventsRequest = z.union([eventShape, z.array(eventShape).max(1000)]
 
 export const eventsAnswer = z.object({ taken: z.number().int(), repeated: z.number().int() })
 
+export const previewQuery = z.object({
+  page: z.coerce.number().int().min(1).max(100_000).default(1),
+  pixels: z.coerce.number().int().min(16).max(2048).default(640).describe('The longest side.'),
+})
+
 export const listQuery = z.object({
   conversationId: z.string().optional(),
   state: z.enum(attachmentStates).optional(),

@@ -86,6 +86,8 @@ describe('the audit trail', () => {
     await ask(service, 'GET', path, keys.read)
     await ask(service, 'GET', '/v1/attachments?q=geheimnis', keys.read)
     await (await ask(service, 'GET', `${path}/content`, keys.read)).arrayBuffer()
+    await ask(service, 'GET', `${path}/preview?page=1`, keys.read)
+    await ask(service, 'GET', `${path}/safe-copy`, keys.read)
     // What is refused to somebody known, and to somebody unknown.
     await ask(service, 'DELETE', path, keys.read)
     await ask(service, 'GET', `/v1/attachments/${refused.body.attachmentId}/content`, keys.read)
@@ -135,6 +137,8 @@ describe('the audit trail', () => {
         ['reader', 'see', id, 'shown'],
         ['reader', 'list', null, '2 shown'],
         ['reader', 'read', id, 'whole'],
+        ['reader', 'read', id, 'preview of page 1'],
+        ['reader', 'read', id, 'safe copy'],
         ['reader', 'request_refuse', id, 'forbidden'],
         ['reader', 'request_refuse', refused.body.attachmentId, 'not_accepted'],
         ['reader', 'request_refuse', null, 'not_found'],

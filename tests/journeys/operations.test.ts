@@ -135,6 +135,8 @@ describe('the description of the HTTP API', () => {
       '/v1/attachments get',
       '/v1/attachments/{id} get,delete',
       '/v1/attachments/{id}/content get',
+      '/v1/attachments/{id}/preview get',
+      '/v1/attachments/{id}/safe-copy get',
       '/v1/policy get',
       '/v1/tickets post',
       '/webhook/file-upload post',

@@ -3,7 +3,7 @@ import type { Work } from '../limits.ts'
 import type { Found, Reader } from '../reader.ts'
 import { pieces, type Source } from '../source.ts'
 import { checkMetadata, checkPixels } from './bounds.ts'
-import { furtherImages } from './multiPicture.ts'
+import { furtherImages, type Segment } from './multiPicture.ts'
 
 /** JPEG (ITU-T T.81, JFIF, Exif): segments in order, each scan followed to its end, the end of the image there. */
 export const jpegReader: Reader = {
@@ -15,13 +15,6 @@ export const jpegReader: Reader = {
     for (const at of furtherImages(file, first.segments, end)) end = Math.max(end, readJpeg(file, at, work).end)
     return { type: 'image/jpeg', end }
   },
-}
-
-export interface Segment {
-  marker: number
-  /** Of its content, after the length. */
-  at: number
-  length: number
 }
 
 const [soi, eoi, sos, dnl, com] = [0xd8, 0xd9, 0xda, 0xdc, 0xfe]

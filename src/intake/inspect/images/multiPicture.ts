@@ -1,6 +1,13 @@
 import { Refused } from '../../../errors.ts'
 import type { Source } from '../source.ts'
-import type { Segment } from './jpeg.ts'
+
+/** A segment of a JPEG. */
+export interface Segment {
+  marker: number
+  /** Of its content, after the length. */
+  at: number
+  length: number
+}
 
 const tags = { entries: 0xb002 }
 const entryBytes = 16
