@@ -12,7 +12,7 @@ const mayImport = {
   genesys: ['telemetry', 'intake/types\\.ts'],
   outbox: ['genesys', 'records', 'telemetry'],
   retention: ['records', 'storage', 'telemetry'],
-  intake: ['records', 'scan', 'seal', 'storage', 'telemetry'],
+  intake: ['copies', 'records', 'scan', 'seal', 'storage', 'telemetry'],
   doors: ['intake', 'access', 'genesys', 'outbox', 'records', 'telemetry'],
   access: ['records', 'seal', 'storage', 'config(Kinds)?\\.ts'],
   copies: [],

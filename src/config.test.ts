@@ -42,6 +42,7 @@ describe('without any setting', () => {
         maxFileBytes: 10_485_760,
         allowedTypes: ['image/jpeg', 'image/png', 'image/gif', 'application/pdf', 'text/plain'],
         strictness: { limits: defaultLimits, trailingData: 'refuse' },
+        keep: 'original',
       },
       scan: 'required',
       engines: { clamd: null },

@@ -124,7 +124,7 @@ export interface Config {
   migrate: 'auto' | 'off'
   push: { auth: 'keys' | 'none'; maxUploads: number; corsOrigins: string[]; ratePerMinute: number | null }
   quota: { filesPerDay: number | null; bytesPerDay: number | null }
-  policy: { maxFileBytes: number; allowedTypes: string[]; strictness: Strictness }
+  policy: { maxFileBytes: number; allowedTypes: string[]; strictness: Strictness; keep: 'original' | 'safe_copy' }
   scan: 'required' | 'off'
   engines: { clamd: { path: string } | { host: string; port: number } | null }
   /** Null: without credentials nothing is confirmed. */
@@ -348,6 +348,7 @@ function toConfig(values: Values): Config {
         limits: { ...defaultLimits, ...values.POLICY_FILE?.limits },
         trailingData: values.POLICY_FILE?.trailingData ?? 'refuse',
       },
+      keep: values.POLICY_FILE?.keep ?? 'original',
     },
     scan: values.SCAN,
     engines: { clamd: values.CLAMD ?? null },

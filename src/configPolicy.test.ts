@@ -30,11 +30,13 @@ it('says what it names, and leaves the rest as it is', () => {
     allowedTypes: ['image/JPG', 'image/jpeg', 'application/zip'],
     trailingData: 'cut',
     limits: { pages: 3 },
+    keep: 'safe_copy',
   }
   expect(policyOf(file)).toEqual({
     maxFileBytes: 1000,
     allowedTypes: ['image/jpeg', 'application/zip'],
     strictness: { limits: { ...defaultLimits, pages: 3 }, trailingData: 'cut' },
+    keep: 'safe_copy',
   })
   const bare = readConfig({}).config.policy
   expect(policyOf({})).toEqual(bare)

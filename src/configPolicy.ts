@@ -35,6 +35,7 @@ const shape = z.strictObject({
     .optional(),
   trailingData: z.enum(['refuse', 'cut']).optional(),
   // JSON has no undefined: what is not named is not there.
+  keep: z.enum(['original', 'safe_copy']).optional(),
   limits: z
     .strictObject(limits)
     .transform((given) => given as Partial<Limits>)

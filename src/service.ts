@@ -168,6 +168,7 @@ async function compose(
     quotas: createQuotas(config.quota, records, clock),
     policy: config.policy,
     inspector,
+    copies,
     scanners,
     keys,
     storage,

@@ -169,6 +169,7 @@ export const policyShape = z.object({
     .describe('The allowed types.'),
   trailingData: z.enum(['refuse', 'cut']).describe('What becomes of bytes after the end of a file.'),
   limits: z.record(z.string(), z.number()).describe('What a file may ask of whoever opens it; sizes in bytes.'),
+  keep: z.enum(['original', 'safe_copy']).describe('What is kept of an accepted file.'),
   refused: z.literal('thrown away').describe('What becomes of the bytes of a refused file.'),
 })
 

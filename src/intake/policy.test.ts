@@ -12,6 +12,7 @@ const policy: Policy = {
   maxFileBytes: 1000,
   allowedTypes: ['image/jpeg', 'image/png', 'image/gif', 'application/pdf', 'text/plain'],
   strictness: { limits: defaultLimits, trailingData: 'refuse' },
+  keep: 'original',
 }
 
 async function* none(): AsyncGenerator<Buffer> {}

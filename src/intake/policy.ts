@@ -12,16 +12,26 @@ export interface Policy {
   /** Canonical MIME types. */
   allowedTypes: string[]
   strictness: Strictness
+  /** What is kept of an accepted file: as it came, or the safe copy in its place. */
+  keep: 'original' | 'safe_copy'
 }
 
 /** As everybody may read it. */
-export function toldPolicy({ maxFileBytes, allowedTypes, strictness: { limits, trailingData } }: Policy) {
+export function toldPolicy({ maxFileBytes, allowedTypes, strictness: { limits, trailingData }, keep }: Policy) {
   const types = allowedTypes.map((type) => ({
     type,
     endings: [...endingsOf(type)],
     inspected: readableTypes.includes(type),
   }))
-  return { maxFileBytes, allowedTypes, types, trailingData, limits: { ...limits }, refused: 'thrown away' as const }
+  return {
+    maxFileBytes,
+    allowedTypes,
+    types,
+    trailingData,
+    limits: { ...limits },
+    keep,
+    refused: 'thrown away' as const,
+  }
 }
 
 /** What the sender says that the file is. */

@@ -20,7 +20,7 @@ export async function judged(
   allowedTypes: string[],
 ): Promise<{ code: RefusalCode; detail: string } | null> {
   const strictness = { limits: defaultLimits, trailingData: 'refuse' as const }
-  const policy = { maxFileBytes: 10 * 1024 * 1024, allowedTypes, strictness }
+  const policy = { maxFileBytes: 10 * 1024 * 1024, allowedTypes, strictness, keep: 'original' as const }
   const probe = textProbe()
   probe.see(bytes)
   const found = await sniff(bytes.subarray(0, headBytes), probe.kind())

@@ -1,7 +1,10 @@
+import { createHash } from 'node:crypto'
+import { readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { jpeg, noise, pdf, png, text } from '../fixtures/files.ts'
-import { keys, startTestService, type TestService } from '../harness.ts'
+import { keys, startTestService, type TestService, temporaryFolder } from '../harness.ts'
 
 async function get({ url }: TestService, path: string, key = keys.read) {
   const response = await fetch(url + path, { headers: { authorization: `Bearer ${key}` } })
@@ -69,3 +72,45 @@ describe('a safe copy', () => {
     expect((await get(service, `${path}/content`)).bytes).toEqual(bytes)
   })
 })
+
+describe('a policy that keeps safe copies only', () => {
+  const keeping = async (): Promise<TestService> => {
+    const path = join(await temporaryFolder(), 'policy.json')
+    await writeFile(path, JSON.stringify({ keep: 'safe_copy', allowedTypes: ['image/jpeg', 'application/zip'] }))
+    return startTestService({ env: { POLICY_FILE: path } })
+  }
+
+  it('keeps a picture without its metadata: what it told is nowhere', async () => {
+    const service = await keeping()
+    const bytes = await noise(64)
+      .withExif({ IFD0: { Make: 'Phone of Anna' } })
+      .jpeg()
+      .toBuffer()
+    const { body } = await service.push(
+      { name: 'photo.jpg', type: 'image/jpeg', bytes },
+      { conversationId: 'c', messageId: 'm' },
+    )
+    const path = `/v1/attachments/${body.attachment.id}`
+    const kept = await get(service, `${path}/content`)
+    expect(body.attachment).toMatchObject({ size: kept.bytes.length, sha256: sha256(kept.bytes), type: 'image/jpeg' })
+    expect(kept.bytes.includes('Phone of Anna')).toBe(false)
+    expect((await sharp(kept.bytes).metadata()).exif).toBeUndefined()
+    // The same delivery is still the same, though what is kept of it is another file.
+    const again = await service.push(
+      { name: 'photo.jpg', type: 'image/jpeg', bytes },
+      { conversationId: 'c', messageId: 'm' },
+    )
+    expect(again.body.attachment.id).toBe(body.attachment.id)
+    expect(await readdir(join(service.dataDir, 'spool'))).toEqual([])
+  })
+
+  it('refuses what it cannot copy', async () => {
+    const service = await keeping()
+    const zip = Buffer.from(`504b0506${'00'.repeat(18)}`, 'hex')
+    const { status, body } = await service.push({ name: 'files.zip', type: 'application/zip', bytes: zip })
+    expect([status, body.code]).toEqual([422, 'unscannable'])
+    expect(await readdir(join(service.dataDir, 'spool'))).toEqual([])
+  })
+})
+
+const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')

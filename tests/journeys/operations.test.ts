@@ -111,6 +111,7 @@ describe('the policy', () => {
       ],
       trailingData: 'refuse',
       limits: defaultLimits,
+      keep: 'original',
       refused: 'thrown away',
     })
   })

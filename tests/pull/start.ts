@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { readConfig } from '../../src/config.ts'
+import { createCopyMaker } from '../../src/copies/maker.ts'
 import { createGenesysClient, type GenesysClient } from '../../src/genesys/client.ts'
 import { clientCredentials } from '../../src/genesys/grants.ts'
 import { createAdmission } from '../../src/intake/admission.ts'
@@ -50,6 +51,8 @@ export async function start(options: Options = {}) {
   onTestFinished(() => spool.close())
   const inspector = createInspector(undefined, 1)
   onTestFinished(() => inspector.close())
+  const copies = createCopyMaker()
+  onTestFinished(() => copies.close())
   const storage = memoryStorage(() => clock.now())
   const parts: IntakeParts = {
     admission: createAdmission({ maxUploads: 50, waitMs: 10_000, maxFileBytes: 10_485_760 }, folder, clock),
@@ -57,6 +60,7 @@ export async function start(options: Options = {}) {
     spool,
     policy: config.policy,
     inspector,
+    copies,
     scanners: null,
     keys: keyRing(await createKeyFile(join(folder, 'master.key'))),
     storage,

@@ -49,7 +49,7 @@ export interface Spool {
    * Reads `bytes` to their end or to the limit, in memory of two 128 KiB pieces a file. On any failure nothing is left.
    * Throws what the reading throws, and `Unavailable` when the disk does not take the file.
    */
-  spool(bytes: AsyncIterable<Uint8Array>, options: SpoolOptions): Promise<Spooled>
+  spool(bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, options: SpoolOptions): Promise<Spooled>
   /** Files that are under way fail as `Unavailable`. */
   close(): Promise<void>
 }
@@ -69,7 +69,7 @@ export async function openSpool(dir: string, threads: number): Promise<Spool> {
 async function spoolOne(
   threads: Threads,
   path: string,
-  bytes: AsyncIterable<Uint8Array>,
+  bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   { id, dataKey, maxBytes }: SpoolOptions,
   collected: (bytes: number) => void,
 ): Promise<Spooled> {
