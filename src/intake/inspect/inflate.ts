@@ -12,13 +12,22 @@ export interface Inflation {
   /** For the detail: "entry a.txt". */
   what: string
   work: Work
+  /** Packed bytes that are left over at the end are passed over. */
+  leftOver?: boolean
 }
 
 /**
  * Unpacks piece by piece, in memory of a piece or two. Throws `Refused`: `bomb` as soon as more comes out than may, `corrupt`
  * when the data is not whole, or when packed bytes are left over.
  */
-export async function* inflate({ format, packed, most, what, work }: Inflation): AsyncGenerator<Buffer> {
+export async function* inflate({
+  format,
+  packed,
+  most,
+  what,
+  work,
+  leftOver = false,
+}: Inflation): AsyncGenerator<Buffer> {
   const inflater = format === 'raw' ? createInflateRaw(options) : createInflate(options)
   let put = 0
   const feed = (async () => {
@@ -45,7 +54,8 @@ export async function* inflate({ format, packed, most, what, work }: Inflation):
   } finally {
     inflater.destroy()
   }
-  if (inflater.bytesWritten !== put) throw new Refused('corrupt', `${what} has bytes after the end of what is packed`)
+  if (!leftOver && inflater.bytesWritten !== put)
+    throw new Refused('corrupt', `${what} has bytes after the end of what is packed`)
 }
 
 const options = { chunkSize: 64 * 1024 }

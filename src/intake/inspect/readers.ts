@@ -1,11 +1,12 @@
 import { gifReader } from './images/gif.ts'
 import { jpegReader } from './images/jpeg.ts'
 import { pngReader } from './images/png.ts'
+import { pdfReader } from './pdf/reader.ts'
 import type { Reader } from './reader.ts'
 import { textReader } from './text/text.ts'
 
 /** Every reader, by the family of types that it reads. */
-const readers: Reader[] = [jpegReader, pngReader, gifReader, textReader]
+const readers: Reader[] = [jpegReader, pngReader, gifReader, pdfReader, textReader]
 
 const byType = new Map(readers.flatMap((reader) => reader.types.map((type) => [type, reader])))
 
