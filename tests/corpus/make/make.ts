@@ -1,11 +1,12 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import * as images from './images.ts'
 import * as pdf from './pdf.ts'
 import type { Bad, Good, Sample } from './sample.ts'
 import * as text from './text.ts'
 
 /** Each makes the good and the bad of its kind. Good ones come from the programs that people use, so those must be installed. */
-const makers: Record<string, { good(): Promise<Good[]>; bad(): Promise<Bad[]> }> = { pdf, text }
+const makers: Record<string, { good(): Promise<Good[]>; bad(): Promise<Bad[]> }> = { images, pdf, text }
 
 const folder = process.argv[2]!
 for (const kind of ['good', 'bad']) rmSync(join(folder, kind), { recursive: true, force: true })
