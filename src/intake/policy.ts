@@ -4,7 +4,7 @@ import type { Strictness } from './inspect/limits.ts'
 import { readableTypes } from './inspect/readers.ts'
 import { endingsIn, isDangerous } from './names.ts'
 import type { Spooled } from './spool/spool.ts'
-import { endingsOf } from './types.ts'
+import { couldBe, endingsOf } from './types.ts'
 
 export interface Policy {
   /** Largest file, in bytes. */
@@ -51,7 +51,7 @@ export function checkPolicy(policy: Policy, arrival: Claims, file: Spooled): voi
       `MIME type '${arrival.declaredType}' is not allowed. Allowed types: ${policy.allowedTypes.join(', ')}`,
     )
   checkName(arrival)
-  if (file.type !== arrival.declaredType)
+  if (!couldBe(file.type, arrival.declaredType))
     throw new Refused(
       'type_mismatch',
       `Declared as ${arrival.declaredType}, but the content is ${file.type ?? 'of no known type'}.`,

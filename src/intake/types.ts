@@ -7,6 +7,10 @@ const aliases = new Map([
   ['image/x-png', 'image/png'],
   ['image/apng', 'image/png'],
   ['application/x-pdf', 'application/pdf'],
+  ['application/x-zip-compressed', 'application/zip'],
+  ['application/x-zip', 'application/zip'],
+  ['text/rtf', 'application/rtf'],
+  ['application/csv', 'text/csv'],
 ])
 
 /** Endings in use that the registry does not list under the type. */
@@ -19,6 +23,21 @@ const furtherEndings = new Map([
 export function canonicalType(text: string): string {
   const bare = text.split(';', 1)[0]!.trim().toLowerCase()
   return aliases.get(bare) ?? bare
+}
+
+/**
+ * Whether bytes that begin as `found` may be what they are declared as. Of documents that are an archive, or text, the first bytes
+ * tell the family only: which of them it is, is found when they are read to their end.
+ */
+export function couldBe(found: string | null, declared: string): boolean {
+  if (found === null) return false
+  return found === declared || (familyOf(found) !== null && familyOf(found) === familyOf(declared))
+}
+
+function familyOf(type: string): string | null {
+  if (type === 'application/zip' || /\.(openxmlformats|oasis\.opendocument)/.test(type)) return 'zip'
+  if (/^application\/(x-cfb|msword|vnd\.ms-(excel|powerpoint))$/.test(type)) return 'cfb'
+  return /^text\/(plain|csv)$/.test(type) ? 'text' : null
 }
 
 /** The endings, without the dot, that a file of this type may have. */

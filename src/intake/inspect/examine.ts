@@ -1,5 +1,5 @@
 import { Refused } from '../../errors.ts'
-import { beginWork, type Strictness } from './limits.ts'
+import { beginWork, type Strictness, type Work } from './limits.ts'
 import { checkDisguises } from './polyglot.ts'
 import type { Found } from './reader.ts'
 import { readerOf } from './readers.ts'
@@ -14,12 +14,19 @@ export type Examined = Found
  */
 export async function examine(file: Source, asked: string, { limits, trailingData }: Strictness): Promise<Examined> {
   const reader = readerOf(asked)
-  const found = reader ? await reader.read(file, asked, beginWork(limits)) : { type: asked, end: file.size }
+  const found = reader ? await reader.read(file, asked, beginWork(limits, readInside)) : { type: asked, end: file.size }
   if (found.type !== asked) throw new Refused('type_mismatch', `Declared as ${asked}, but it is ${found.type}.`)
   checkDisguises(file, found)
   if (found.end === file.size || isPadding(file, found.end)) return { ...found, end: file.size }
   if (trailingData === 'cut') return found
   throw new Refused('polyglot', `${file.size - found.end} bytes follow the end of the file at ${found.end}`)
+}
+
+/** What follows the end of something inside of a file is refused as it would be of the file. */
+async function readInside(file: Source, type: string, work: Work): Promise<void> {
+  const found = await readerOf(type)?.read(file, type, work)
+  if (found && found.end < file.size && !isPadding(file, found.end))
+    throw new Refused('polyglot', `${file.size - found.end} bytes follow the end of something inside of it`)
 }
 
 /** Zeros, blanks and line ends carry nothing: cameras and mailers leave them. */

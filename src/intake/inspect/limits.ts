@@ -1,4 +1,5 @@
 import { Refused } from '../../errors.ts'
+import type { Source } from './source.ts'
 
 /** What a file may ask of whoever opens it. A policy can lower or raise each. Sizes are in bytes. */
 export interface Limits {
@@ -50,20 +51,28 @@ const mostSteps = 20_000_000
 /** What reading one file, with all that is packed in it, has used so far. */
 export interface Work {
   readonly limits: Limits
+  /** How many archives this one lies in. */
+  readonly depth: number
   /** Called for each thing looked at, or with how many. Throws `Refused` (unscannable). */
   step(count?: number): void
   /** Called with each piece that was unpacked, before the next. Throws `Refused` (bomb). */
   unpacked(bytes: number): void
   /** Called for each entry of an archive, before it is looked at. Throws `Refused` (bomb). */
   entry(): void
+  /** Reads what lies inside as a file of its own, one level deeper, if its type is known. Throws `Refused`. */
+  within(file: Source, type: string): Promise<void>
 }
 
-export function beginWork(limits: Limits): Work {
+/** Reads a file as a type, in the course of other work. */
+export type ReadAs = (file: Source, type: string, work: Work) => Promise<unknown>
+
+export function beginWork(limits: Limits, readAs: ReadAs = async () => {}): Work {
   let steps = 0
   let unpacked = 0
   let entries = 0
-  return {
+  const at = (depth: number): Work => ({
     limits,
+    depth,
     step(count = 1) {
       steps += count
       if (steps > mostSteps) throw new Refused('unscannable', 'its structure is too long to be read')
@@ -77,7 +86,12 @@ export function beginWork(limits: Limits): Work {
       entries += 1
       if (entries > limits.entries) throw new Refused('bomb', `it has more than ${limits.entries} entries`)
     },
-  }
+    async within(file, type) {
+      if (depth >= limits.depth) throw new Refused('bomb', `archives lie deeper than ${limits.depth} in each other`)
+      await readAs(file, type, at(depth + 1))
+    },
+  })
+  return at(0)
 }
 
 /** "31 MB": as people speak of sizes, in MB of 1024 × 1024 bytes. */

@@ -1,3 +1,4 @@
+import { zipReader } from './archive/reader.ts'
 import { gifReader } from './images/gif.ts'
 import { jpegReader } from './images/jpeg.ts'
 import { pngReader } from './images/png.ts'
@@ -6,7 +7,7 @@ import type { Reader } from './reader.ts'
 import { textReader } from './text/text.ts'
 
 /** Every reader, by the family of types that it reads. */
-const readers: Reader[] = [jpegReader, pngReader, gifReader, pdfReader, textReader]
+const readers: Reader[] = [jpegReader, pngReader, gifReader, pdfReader, textReader, zipReader]
 
 const byType = new Map(readers.flatMap((reader) => reader.types.map((type) => [type, reader])))
 
