@@ -21,12 +21,14 @@ export function checkDisguises(file: Source, { type }: Found): void {
   for (const { what, at, bytes } of atPlaces)
     if (file.size >= at + bytes.length && file.bytes(at, bytes.length).equals(bytes)) refuse(what)
   const head = file.bytes(0, Math.min(headBytes, file.size)).toString('latin1')
+  // What lies in an archive as it is, is looked at there.
+  if (isZipFamily(type)) return
   if (type !== 'application/pdf' && looksLikePdf(head, file)) refuse('a PDF')
   if (!type.startsWith('text/')) {
     const page = pageIn(head)
     if (page) refuse(`a page or program ("${page}")`)
   }
-  if (!isZipFamily(type) && endsAsZip(file)) refuse('a ZIP archive')
+  if (endsAsZip(file)) refuse('a ZIP archive')
 }
 
 function refuse(what: string): never {

@@ -76,22 +76,32 @@ interface EndRecord {
   end: number
 }
 
-/** The record at the end, which a comment may follow. Two that both fit are two archives in one. */
+/**
+ * The record at the end, which a comment may follow: the last one that fits, as readers look for it from behind. An archive that is
+ * stored in another has one too, in its data. One whose comment reaches to the end of the file could be taken for the last as well.
+ */
 function endRecord(file: Source): EndRecord {
   const from = Math.max(0, file.size - 65_535 - 22)
   const tail = file.bytes(from, file.size - from)
-  const found: EndRecord[] = []
+  let found: EndRecord | null = null
+  let shifted = 0
   for (let at = tail.length - 22; at >= 0; at--) {
     if (tail[at] !== 0x50 || tail.readUInt32LE(at) !== signatures.end) continue
     const record = endAt(file, from + at, tail.subarray(at, at + 22))
-    if (record) found.push(record)
+    if (record === null) continue
+    if (record.shift !== 0) {
+      if (!found) shifted ||= record.shift
+    } else if (!found) found = record
+    else if (record.end === file.size) throw new Refused('polyglot', 'it has two indices')
   }
-  if (found.length === 0) throw corrupt('it has no index, or is cut')
-  if (found.length > 1) throw new Refused('polyglot', 'it has two indices')
-  return found[0]!
+  if (shifted > 0)
+    throw new Refused('polyglot', found ? 'it has two indices' : `${shifted} bytes come before its beginning`)
+  if (found) return found
+  throw corrupt('it has no index, or is cut')
 }
 
-function endAt(file: Source, at: number, record: Buffer): EndRecord | null {
+/** Null: what stands there is no record of an end. `shift`: how much further behind its index lies than it says. */
+function endAt(file: Source, at: number, record: Buffer): (EndRecord & { shift: number }) | null {
   const end = at + 22 + record.readUInt16LE(20)
   if (end > file.size) return null
   const plain = {
@@ -99,29 +109,20 @@ function endAt(file: Source, at: number, record: Buffer): EndRecord | null {
     directorySize: record.readUInt32LE(12),
     directory: record.readUInt32LE(16),
   }
+  const wide = at >= 20 && signatureAt(file, at - 20) === signatures.locator64 ? end64(file, at - 20) : null
+  const { directory, directorySize, count, from } = wide ?? { ...plain, from: at }
+  const shift = from - directorySize - directory
+  if (shift < 0 || (count > 0 && signatureAt(file, directory + shift) !== signatures.central)) return null
   if (record.readUInt16LE(4) !== 0 && record.readUInt16LE(4) !== 0xffff)
     throw new Refused('unscannable', 'it is one of several parts')
-  const wide = at >= 20 && file.bytes(at - 20, 4).readUInt32LE(0) === signatures.locator64 ? end64(file, at - 20) : null
-  const given = wide ?? { ...plain, from: at }
-  if (given.directory + given.directorySize !== given.from) {
-    // An empty archive may say anything; one with a gap or an overlap before its end hides something.
-    if (given.directory + given.directorySize < given.from && given.count > 0) {
-      const shift = given.from - given.directorySize - given.directory
-      if (signatureAt(file, given.directory + shift) === signatures.central)
-        throw new Refused('polyglot', `${shift} bytes come before its beginning`)
-    }
-    throw corrupt('its index does not end where its end begins')
-  }
-  if (given.count > 0 && signatureAt(file, given.directory) !== signatures.central) return null
   // What the short record says must be what the long one says, where it says anything.
-  if (wide) {
-    const differs =
-      (plain.count !== 0xffff && plain.count !== wide.count) ||
-      (plain.directory !== 0xffffffff && plain.directory !== wide.directory) ||
-      (plain.directorySize !== 0xffffffff && plain.directorySize !== wide.directorySize)
-    if (differs) throw corrupt('its two ends do not agree')
-  }
-  return { directory: given.directory, directorySize: given.directorySize, count: given.count, end }
+  const differs =
+    wide &&
+    ((plain.count !== 0xffff && plain.count !== count) ||
+      (plain.directory !== 0xffffffff && plain.directory !== directory) ||
+      (plain.directorySize !== 0xffffffff && plain.directorySize !== directorySize))
+  if (differs) throw corrupt('its two ends do not agree')
+  return { directory, directorySize, count, end, shift }
 }
 
 function signatureAt(file: Source, at: number): number {
