@@ -20,12 +20,12 @@ const zipTailBytes = 65_535 + 22
 export function checkDisguises(file: Source, { type }: Found): void {
   for (const { what, at, bytes } of atPlaces)
     if (file.size >= at + bytes.length && file.bytes(at, bytes.length).equals(bytes)) refuse(what)
-  const head = file.bytes(0, Math.min(headBytes, file.size)).toString('latin1')
+  const headLength = Math.min(headBytes, file.size)
   // What lies in an archive as it is, is looked at there.
   if (isZipFamily(type)) return
-  if (type !== 'application/pdf' && looksLikePdf(head, file)) refuse('a PDF')
+  if (type !== 'application/pdf' && looksLikePdf(file.bytes(0, headLength).toString('latin1'), file)) refuse('a PDF')
   if (!type.startsWith('text/')) {
-    const page = pageIn(head)
+    const page = pageIn(file, 0, headLength)
     if (page) refuse(`a page or program ("${page}")`)
   }
   if (endsAsZip(file)) refuse('a ZIP archive')
@@ -47,10 +47,20 @@ function looksLikePdf(head: string, file: Source): boolean {
  * genuine files three come together by chance.
  */
 const openings = /<(?:script|html|iframe|svg|object|embed|body|form)[\s>/]|<!doctype html|<\?php|javascript:|vbscript:/i
+const longestOpening = 16
+const windowBytes = 4096
 
-/** Such an opening in these bytes, or null. For names, comments and other text inside of files. */
-export function pageIn(text: string): string | null {
-  return openings.exec(text)?.[0] ?? null
+/**
+ * Such an opening in this part of a file, or null. For names, comments and other text inside of files. Looked at in small pieces,
+ * since each is made a string of: large ones would be garbage as large as the file.
+ */
+export function pageIn(file: Source, at: number, length: number): string | null {
+  for (let from = at; from < at + length; from += windowBytes) {
+    const piece = file.bytes(from, Math.min(windowBytes + longestOpening, at + length - from))
+    const opening = openings.exec(piece.toString('latin1'))
+    if (opening) return opening[0]
+  }
+  return null
 }
 
 function isZipFamily(type: string): boolean {

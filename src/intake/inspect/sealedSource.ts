@@ -21,21 +21,30 @@ export interface SpooledFile {
   size: number
 }
 
-/** Opened segments that are kept at hand: a reader goes back and forth between a file's index and what it names. */
-const mostKept = 16
+/**
+ * Opened segments that are kept at hand. More would cost memory beyond their own: what is kept while garbage is collected grows old,
+ * and the old is collected late.
+ */
+const mostKept = 2
 
 /**
  * Reads a sealed file by position; each segment is proved before any byte of it is seen. It blocks, so it is for a thread.
- * Throws `Damaged`.
+ * Throws `Damaged`. `opened` is told of each piece that was opened.
  */
-export function openSealedSource({ path, attachmentId, dataKey, size }: SpooledFile): Source & { close(): void } {
+export function openSealedSource(
+  { path, attachmentId, dataKey, size }: SpooledFile,
+  opened: (bytes: number) => void = () => {},
+): Source & { close(): void } {
   const file = openSync(path, 'r')
   const kept = new Map<number, Buffer>()
   const segments = segmentsOf(size)
   let context: SegmentContext | null = null
 
+  /** What is read is opened at once, so one buffer does for all. */
+  const sealed = Buffer.allocUnsafeSlow(Math.min(sealedSegmentBytes, size + headerBytes + tagBytes))
+
   function read(at: number, length: number): Buffer {
-    const buffer = Buffer.allocUnsafeSlow(length)
+    const buffer = sealed.subarray(0, length)
     for (let filled = 0; filled < length; ) {
       const came = readSync(file, buffer, filled, length - filled, at + filled)
       if (came === 0) throw new Damaged('length of the sealed file')
@@ -45,7 +54,7 @@ export function openSealedSource({ path, attachmentId, dataKey, size }: SpooledF
   }
 
   function begin(): SegmentContext {
-    const header = read(0, headerBytes)
+    const header = Buffer.from(read(0, headerBytes))
     if (!isHeader(header)) throw new Damaged('sealed header')
     return { dataKey, header, data: associatedData(header, attachmentId) }
   }
@@ -61,10 +70,11 @@ export function openSealedSource({ path, attachmentId, dataKey, size }: SpooledF
     context ??= begin()
     const last = number === segments - 1
     const length = last ? size - number * segmentBytes + tagBytes : sealedSegmentBytes
-    const opened = openSegment(context, number, last, read(headerBytes + number * sealedSegmentBytes, length))
+    const plaintext = openSegment(context, number, last, read(headerBytes + number * sealedSegmentBytes, length))
+    opened(plaintext.length)
     if (kept.size >= mostKept) kept.delete(kept.keys().next().value!)
-    kept.set(number, opened)
-    return opened
+    kept.set(number, plaintext)
+    return plaintext
   }
 
   return {

@@ -1,6 +1,7 @@
 import { Refused } from '../../../errors.ts'
 import type { Limits, Work } from '../limits.ts'
 import { pageIn } from '../polyglot.ts'
+import type { Source } from '../source.ts'
 
 /** Throws `Refused`: `corrupt` for nothing at all, `bomb` for more than a viewer should have to unfold. */
 export function checkPixels(width: number, height: number, limits: Limits): void {
@@ -24,8 +25,8 @@ export function framesOf({ limits, step }: Work): (width: number, height: number
 }
 
 /** Comments and other text beside a picture: some programs run what they find there. */
-export function checkMetadata(bytes: Buffer, where: string): void {
-  const page = pageIn(bytes.toString('latin1'))
+export function checkMetadata(file: Source, at: number, length: number, where: string): void {
+  const page = pageIn(file, at, length)
   if (page) throw new Refused('polyglot', `${where} holds a page or program ("${page}")`)
 }
 

@@ -1,7 +1,7 @@
 import { Refused } from '../../../errors.ts'
 import type { Work } from '../limits.ts'
 import type { Found, Reader } from '../reader.ts'
-import type { Source } from '../source.ts'
+import { bufferSource, type Source } from '../source.ts'
 import { checkMetadata, checkPixels, framesOf } from './bounds.ts'
 
 const [extension, image, trailer] = [0x21, 0x2c, 0x3b]
@@ -75,5 +75,5 @@ function checkText(file: Source, from: number, work: Work): void {
     size += length
     at += 1 + length
   }
-  checkMetadata(Buffer.concat(text), 'an extension')
+  checkMetadata(bufferSource(Buffer.concat(text)), 0, size, 'an extension')
 }

@@ -38,14 +38,15 @@ export function readJpeg(file: Source, start: number, work: Work): { end: number
     const length = file.bytes(next, 2).readUInt16BE(0)
     if (length < 2) throw corrupt(`a segment of ${length} bytes at ${next}`)
     const content = { marker, at: next + 2, length: length - 2 }
-    const bytes = file.bytes(content.at, content.length)
+    // It must be there, whole.
+    file.bytes(content.at + content.length, 0)
     if (isFrame(marker)) {
       frames += 1
       if (frames > 1) throw corrupt('it has two frames')
-      checkFrame(bytes, work)
+      checkFrame(file.bytes(content.at, content.length), work)
     } else if (isApplication(marker) || marker === com) {
       segments.push(content)
-      checkMetadata(bytes, marker === com ? 'a comment' : `segment APP${marker - 0xe0}`)
+      checkMetadata(file, content.at, content.length, marker === com ? 'a comment' : `segment APP${marker - 0xe0}`)
     }
     at = next + length
     // The number of lines, told after the first scan: what was judged by the frame's header must hold.

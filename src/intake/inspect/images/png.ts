@@ -3,7 +3,7 @@ import { Refused } from '../../../errors.ts'
 import { inflate, inflatedSize } from '../inflate.ts'
 import type { Work } from '../limits.ts'
 import type { Found, Reader } from '../reader.ts'
-import { pieces, type Source } from '../source.ts'
+import { bufferSource, pieces, type Source } from '../source.ts'
 import { checkMetadata, checkPixels, framesOf } from './bounds.ts'
 
 const signature = Buffer.from('\x89PNG\r\n\x1a\n', 'latin1')
@@ -171,7 +171,7 @@ function rawSize({ width, height, bitsPerPixel, interlaced }: Header): number {
 /** Texts and profiles: small when unpacked, and nothing that a browser would run. */
 async function checkText(file: Source, { at, type, length }: Chunk, work: Work): Promise<void> {
   const bytes = file.bytes(at + 8, length)
-  checkMetadata(bytes, type)
+  checkMetadata(file, at + 8, length, type)
   const name = bytes.indexOf(0)
   if (name < 0) throw corrupt(`${type} has no name`)
   const compressed = type === 'iTXt' ? bytes[name + 1] === 1 : type !== 'tEXt'
@@ -186,5 +186,6 @@ async function checkText(file: Source, { at, type, length }: Chunk, work: Work):
   const unpacked: Buffer[] = []
   for await (const piece of inflate({ format: 'zlib', packed: [bytes.subarray(start)], most, what: type, work }))
     unpacked.push(piece)
-  checkMetadata(Buffer.concat(unpacked), type)
+  const whole = bufferSource(Buffer.concat(unpacked))
+  checkMetadata(whole, 0, whole.size, type)
 }
