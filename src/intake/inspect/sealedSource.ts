@@ -25,7 +25,7 @@ export interface SpooledFile {
  * Opened segments that are kept at hand. More would cost memory beyond their own: what is kept while garbage is collected grows old,
  * and the old is collected late.
  */
-const mostKept = 2
+const mostKept = 1
 
 /**
  * Reads a sealed file by position; each segment is proved before any byte of it is seen. It blocks, so it is for a thread.
