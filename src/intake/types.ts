@@ -11,12 +11,29 @@ const aliases = new Map([
   ['application/x-zip', 'application/zip'],
   ['text/rtf', 'application/rtf'],
   ['application/csv', 'text/csv'],
+  ['image/x-ms-bmp', 'image/bmp'],
+  ['image/x-bmp', 'image/bmp'],
+  ['audio/mp3', 'audio/mpeg'],
+  ['audio/x-mp3', 'audio/mpeg'],
+  ['audio/x-mpeg', 'audio/mpeg'],
+  ['audio/x-wav', 'audio/wav'],
+  ['audio/wave', 'audio/wav'],
+  ['audio/vnd.wave', 'audio/wav'],
+  ['audio/m4a', 'audio/mp4'],
+  ['audio/x-m4a', 'audio/mp4'],
+  ['video/x-m4v', 'video/mp4'],
+  ['application/ogg', 'audio/ogg'],
 ])
 
 /** Endings in use that the registry does not list under the type. */
 const furtherEndings = new Map([
   ['image/jpeg', ['jfif', 'pjpeg', 'pjp']],
   ['image/png', ['apng']],
+  ['image/heic', ['heic', 'hif']],
+  ['image/heif', ['heif', 'heic', 'hif']],
+  ['audio/ogg', ['opus']],
+  ['audio/mp4', ['m4a', 'mp4', 'm4b']],
+  ['audio/wav', ['wav', 'wave']],
 ])
 
 /** The one name that we use for a type: without parameters, in lower case, aliases resolved. */
@@ -37,6 +54,9 @@ export function couldBe(found: string | null, declared: string): boolean {
 function familyOf(type: string): string | null {
   if (type === 'application/zip' || /\.(openxmlformats|oasis\.opendocument)/.test(type)) return 'zip'
   if (/^application\/(x-cfb|msword|vnd\.ms-(excel|powerpoint))$/.test(type)) return 'cfb'
+  if (/^(image\/(heic|heif|avif)(-sequence)?|(video|audio)\/(mp4|3gpp2?)|video\/quicktime)$/.test(type))
+    return 'isobmff'
+  if (/^(audio|video)\/ogg$/.test(type)) return 'ogg'
   return /^text\/(plain|csv)$/.test(type) ? 'text' : null
 }
 

@@ -28,6 +28,9 @@ export async function sniff(head: Uint8Array, text: TextKind | null): Promise<st
   if (text === 'unicode') return textType(head)
   const found = await fileTypeFromBuffer(head).catch(() => undefined)
   if (found) return canonicalType(found.mime)
+  // Its first directory may lie far behind: file-type looks for it, and we have only the beginning.
+  if (/^(?:49492a00|4d4d002a|49492b00|4d4d002b)/.test(Buffer.from(head.subarray(0, 4)).toString('hex')))
+    return 'image/tiff'
   return text === 'other' ? textType(head) : null
 }
 

@@ -2,12 +2,19 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as archives from './archives.ts'
 import * as images from './images.ts'
+import * as media from './media.ts'
 import * as pdf from './pdf.ts'
 import type { Bad, Good, Sample } from './sample.ts'
 import * as text from './text.ts'
 
 /** Each makes the good and the bad of its kind. Good ones come from the programs that people use, so those must be installed. */
-const makers: Record<string, { good(): Promise<Good[]>; bad(): Promise<Bad[]> }> = { archives, images, pdf, text }
+const makers: Record<string, { good(): Promise<Good[]>; bad(): Promise<Bad[]> }> = {
+  archives,
+  images,
+  media,
+  pdf,
+  text,
+}
 
 const folder = process.argv[2]!
 const made = await Promise.all(

@@ -47,7 +47,11 @@ function readMeta(file: Source, meta: Box, work: Work): string {
   const inner = [...boxes(file, meta.at + 4, meta.end, work)]
   for (const box of inner) {
     if (box.type === 'iinf') items = itemsOf(file, box, work)
-    if (box.type === 'pitm') main = file.bytes(box.at, 1)[0] === 0 ? file.bytes(box.at + 4, 2).readUInt16BE(0) : file.bytes(box.at + 4, 4).readUInt32BE(0)
+    if (box.type === 'pitm')
+      main =
+        file.bytes(box.at, 1)[0] === 0
+          ? file.bytes(box.at + 4, 2).readUInt16BE(0)
+          : file.bytes(box.at + 4, 4).readUInt32BE(0)
     if (box.type === 'idat') data = box
     if (box.type === 'iprp')
       for (const property of boxes(file, box.at, box.end, work))
@@ -69,7 +73,9 @@ function readMeta(file: Source, meta: Box, work: Work): string {
   const shown = items.find(({ id }) => id === main)
   if (!shown) throw corrupt('its main picture is missing')
   const kinds = items.map(({ type }) => type)
-  const coded = ['hvc1', 'av01', 'jpeg', 'hev1', 'j2k1', 'vvc1'].find((kind) => (shown.type === kind) || (['grid', 'iden', 'iovl'].includes(shown.type) && kinds.includes(kind)))
+  const coded = ['hvc1', 'av01', 'jpeg', 'hev1', 'j2k1', 'vvc1'].find(
+    (kind) => shown.type === kind || (['grid', 'iden', 'iovl'].includes(shown.type) && kinds.includes(kind)),
+  )
   if (coded === undefined) throw new Refused('unscannable', `its main picture is coded as ${shown.type}`)
   return coded
 }
@@ -91,7 +97,13 @@ function itemsOf(file: Source, box: Box, work: Work): Item[] {
 }
 
 /** Where the data of each item lies: in the file, or in the box for small data. Each piece must be there. */
-function readPlaces(file: Source, box: Box, data: Box | null, places: Map<number, { at: number; length: number }[]>, work: Work): void {
+function readPlaces(
+  file: Source,
+  box: Box,
+  data: Box | null,
+  places: Map<number, { at: number; length: number }[]>,
+  work: Work,
+): void {
   const head = file.bytes(box.at, 8)
   const version = head[0]!
   const [offsetSize, lengthSize] = [head[4]! >> 4, head[4]! & 15]
@@ -134,6 +146,8 @@ function checkGrid(bytes: Buffer, work: Work): void {
   if (bytes.length < 8) throw corrupt('tiles without a size')
   const wide = (bytes[1]! & 1) === 1
   if (wide && bytes.length < 12) throw corrupt('tiles without a size')
-  const [width, height] = wide ? [bytes.readUInt32BE(4), bytes.readUInt32BE(8)] : [bytes.readUInt16BE(4), bytes.readUInt16BE(6)]
+  const [width, height] = wide
+    ? [bytes.readUInt32BE(4), bytes.readUInt32BE(8)]
+    : [bytes.readUInt16BE(4), bytes.readUInt16BE(6)]
   checkPixels(width, height, work.limits)
 }

@@ -29,7 +29,8 @@ export const mp4Reader: Reader = {
     let first = true
     let described = false
     for (const box of boxes(file, 0, file.size, work, true)) {
-      if (first && !['ftyp', 'moov', 'mdat', 'wide', 'free', 'skip', 'pnot'].includes(box.type)) throw corrupt(`it begins with ${box.type}`)
+      if (first && !['ftyp', 'moov', 'mdat', 'wide', 'free', 'skip', 'pnot'].includes(box.type))
+        throw corrupt(`it begins with ${box.type}`)
       first = false
       end = box.end
       film.media ||= box.type === 'mdat'
@@ -68,8 +69,10 @@ function visit(file: Source, box: Box, film: Film, work: Work, depth: number): v
   if (type === 'meta') {
     const full = end - at >= 12 && file.bytes(at + 4, 8).toString('latin1', 4) === 'hdlr' ? 0 : 4
     for (const inner of boxes(file, at + full, end, work, true)) visit(file, inner, film, work, depth + 1)
-  } else if (containers.has(type)) for (const inner of boxes(file, at, end, work, true)) visit(file, inner, film, work, depth + 1)
-  else if (type.startsWith('\xa9') || type === 'data' || type === 'uuid') checkMetadata(file, at, Math.min(end - at, 65_536), `the box ${type}`)
+  } else if (containers.has(type))
+    for (const inner of boxes(file, at, end, work, true)) visit(file, inner, film, work, depth + 1)
+  else if (type.startsWith('\xa9') || type === 'data' || type === 'uuid')
+    checkMetadata(file, at, Math.min(end - at, 65_536), `the box ${type}`)
 }
 
 /** Samples lie in this file, or somewhere that a player would fetch from. */
