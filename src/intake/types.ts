@@ -11,12 +11,17 @@ const aliases = new Map([
   ['application/x-zip', 'application/zip'],
   ['text/rtf', 'application/rtf'],
   ['application/csv', 'text/csv'],
+  ['text/x-csv', 'text/csv'],
+  ['text/comma-separated-values', 'text/csv'],
+  ['application/x-gzip', 'application/gzip'],
+  ['application/x-gtar', 'application/x-tar'],
 ])
 
 /** Endings in use that the registry does not list under the type. */
 const furtherEndings = new Map([
   ['image/jpeg', ['jfif', 'pjpeg', 'pjp']],
   ['image/png', ['apng']],
+  ['application/gzip', ['tgz']],
 ])
 
 /** The one name that we use for a type: without parameters, in lower case, aliases resolved. */

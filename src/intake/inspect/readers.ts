@@ -1,4 +1,6 @@
+import { gzipReader } from './archive/gzip.ts'
 import { zipReader } from './archive/reader.ts'
+import { tarReader } from './archive/tar.ts'
 import { gifReader } from './images/gif.ts'
 import { jpegReader } from './images/jpeg.ts'
 import { pngReader } from './images/png.ts'
@@ -7,7 +9,16 @@ import type { Reader } from './reader.ts'
 import { textReader } from './text/text.ts'
 
 /** Every reader, by the family of types that it reads. */
-const readers: Reader[] = [jpegReader, pngReader, gifReader, pdfReader, textReader, zipReader]
+const readers: Reader[] = [
+  jpegReader,
+  pngReader,
+  gifReader,
+  pdfReader,
+  textReader,
+  zipReader,
+  gzipReader,
+  tarReader,
+]
 
 const byType = new Map(readers.flatMap((reader) => reader.types.map((type) => [type, reader])))
 

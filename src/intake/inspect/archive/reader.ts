@@ -1,3 +1,4 @@
+import { Refused } from '../../../errors.ts'
 import type { Work } from '../limits.ts'
 import { checkOdf, odfTypes } from '../office/odf.ts'
 import { checkOoxml, ooxmlTypes } from '../office/ooxml.ts'
@@ -5,6 +6,9 @@ import type { Found, Reader } from '../reader.ts'
 import type { Source } from '../source.ts'
 import { checkInnerName, checkInside } from './inside.ts'
 import { readZip } from './zip.ts'
+
+/** What makes a ZIP a program of Java or Android. */
+const programs = /^(?:META-INF\/MANIFEST\.MF|AndroidManifest\.xml)$/i
 
 /**
  * ZIP, and the documents that are one: Office Open XML and OpenDocument. The index is judged before anything is unpacked; then each
@@ -15,6 +19,9 @@ export const zipReader: Reader = {
   async read(file: Source, _asked: string, work: Work): Promise<Found> {
     const zip = readZip(file, work)
     for (const { name } of zip.entries) checkInnerName(name)
+    const program = zip.entries.find(({ name }) => programs.test(name))
+    if (program)
+      throw new Refused('active_content', `it is a program, for it has ${JSON.stringify(program.name.slice(0, 60))}`)
     const names = new Set(zip.entries.map(({ name }) => name))
     const { end } = zip
     if (names.has('[Content_Types].xml')) return { type: await checkOoxml(zip, work), end }
