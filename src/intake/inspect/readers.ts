@@ -4,8 +4,10 @@ import { tarReader } from './archive/tar.ts'
 import { gifReader } from './images/gif.ts'
 import { jpegReader } from './images/jpeg.ts'
 import { pngReader } from './images/png.ts'
+import { rtfReader } from './office/rtf.ts'
 import { pdfReader } from './pdf/reader.ts'
 import type { Reader } from './reader.ts'
+import { csvReader } from './text/csv.ts'
 import { textReader } from './text/text.ts'
 
 /** Every reader, by the family of types that it reads. */
@@ -15,6 +17,8 @@ const readers: Reader[] = [
   gifReader,
   pdfReader,
   textReader,
+  csvReader,
+  rtfReader,
   zipReader,
   gzipReader,
   tarReader,

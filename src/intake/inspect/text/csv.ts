@@ -3,40 +3,69 @@ import type { Work } from '../limits.ts'
 import type { Found, Reader } from '../reader.ts'
 import { pieces, type Source } from '../source.ts'
 
-/** Formulas that call out of the table: DDE, and what fetches or runs. Plain sums and negative numbers are neither. */
-const calling =
-  /^\s*[=+\-@].*(\|.*!|\b(WEBSERVICE|HYPERLINK|IMPORT(XML|DATA|HTML|FEED|RANGE)|IMAGE|FILTERXML|CALL|REGISTER(\.ID)?|EXEC|DDE|RTD|CMD|MSEXCEL)\b\s*[(|])/i
-/** Of a cell as much is looked at. */
-const mostCell = 4096
+/** More of a cell is not kept: a formula of a spreadsheet program has 8,192 characters at most. */
+const mostKept = 8192
 
-/** CSV (RFC 4180): text, whose cells a program of tables will take for formulas where they begin so. */
+/** What a formula calls that fetches, sends or starts something. */
+const calls =
+  /\|[^]*!|\b(?:CMD|MSEXCEL)\s*\||\b(?:WEBSERVICE|HYPERLINK|IMPORT(?:XML|HTML|DATA|FEED|RANGE)|IMAGE|CALL|REGISTER(?:\.ID)?|EXEC|FOPEN|RTD|DDE|SQL\.REQUEST|QUERYTABLE)\s*\(/i
+
+/**
+ * CSV: cells that a spreadsheet program would take for formulas are looked at, and those that call out are refused: DDE, fetching,
+ * starting programs. Sums and negative numbers are what tables are made of.
+ */
 export const csvReader: Reader = {
   types: ['text/csv'],
   read(file: Source, _asked: string, work: Work): Found {
-    const start = file.bytes(0, Math.min(2, file.size)).toString('hex')
-    const decoder = new TextDecoder(start === 'fffe' ? 'utf-16le' : start === 'feff' ? 'utf-16be' : 'latin1')
-    let cell = ''
-    let quoted = false
-    let row = 1
-    const end = () => {
-      if (calling.test(cell))
-        throw new Refused('active_content', `row ${row} has a formula that calls out: ${cell.trim().slice(0, 40)}`)
-      cell = ''
-    }
+    const cells = cellReader()
+    const decoder = new TextDecoder(encodingOf(file))
     for (const piece of pieces(file)) {
       work.step(Math.ceil(piece.length / 64))
-      for (const letter of decoder.decode(piece, { stream: true })) {
-        if (letter === '"') quoted = !quoted
-        else if (
-          !quoted &&
-          (letter === ',' || letter === ';' || letter === '\t' || letter === '\n' || letter === '\r')
-        ) {
-          end()
-          if (letter === '\n') row += 1
-        } else if (cell.length < mostCell && letter !== '\ufeff') cell += letter
-      }
+      cells.read(decoder.decode(piece, { stream: true }))
     }
-    end()
+    cells.read(decoder.decode())
+    cells.end()
     return { type: 'text/csv', end: file.size }
   },
+}
+
+function encodingOf(file: Source): string {
+  const mark = file.bytes(0, Math.min(2, file.size)).toString('hex')
+  return mark === 'fffe' ? 'utf-16le' : mark === 'feff' ? 'utf-16be' : 'utf-8'
+}
+
+/**
+ * Cells end at whatever any program may split at, quoted or not: which separator the one that opens the file uses, nobody knows. So a
+ * cell may be cut into several here, and a formula in quotes is judged by each that begins like one, and as a whole.
+ */
+function cellReader() {
+  let cell = ''
+  let quoted = ''
+  let inQuotes = false
+  const judge = (text: string) => {
+    const formula = text.replace(/^[\s"'\uFEFF\0]+/, '')
+    if (/^[=+@-]/.test(formula) && calls.test(formula))
+      throw new Refused('active_content', `a cell calls out: ${JSON.stringify(formula.slice(0, 40))}`)
+  }
+  const endCell = () => {
+    if (cell !== '') judge(cell)
+    cell = ''
+  }
+  return {
+    read(text: string) {
+      for (const letter of text) {
+        if (letter === '"') {
+          if (inQuotes) judge(quoted)
+          quoted = ''
+          inQuotes = !inQuotes
+        } else if (inQuotes && quoted.length < mostKept) quoted += letter
+        if (letter === ',' || letter === ';' || letter === '\t' || letter === '\n' || letter === '\r') endCell()
+        else if (cell.length < mostKept) cell += letter
+      }
+    },
+    end() {
+      endCell()
+      judge(quoted)
+    },
+  }
 }
