@@ -4,6 +4,7 @@ import { tarReader } from './archive/tar.ts'
 import { gifReader } from './images/gif.ts'
 import { jpegReader } from './images/jpeg.ts'
 import { pngReader } from './images/png.ts'
+import { oldOfficeReader } from './office/oldOffice.ts'
 import { rtfReader } from './office/rtf.ts'
 import { pdfReader } from './pdf/reader.ts'
 import type { Reader } from './reader.ts'
@@ -19,6 +20,7 @@ const readers: Reader[] = [
   textReader,
   csvReader,
   rtfReader,
+  oldOfficeReader,
   zipReader,
   gzipReader,
   tarReader,

@@ -24,7 +24,7 @@ const programs = new Set(
 )
 /** What is read whole when it lies in an archive: it may hold what would be refused by itself. */
 const documents = [
-  ...['zip', 'pdf', 'gzip', 'x-tar'].map((name) => `application/${name}`),
+  ...['zip', 'pdf', 'gzip', 'x-tar', 'x-cfb', 'rtf'].map((name) => `application/${name}`),
   ...['png', 'jpeg', 'gif'].map((name) => `image/${name}`),
 ]
 /** What opens a text that a browser or interpreter runs, wherever it lies. */

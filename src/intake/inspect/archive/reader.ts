@@ -1,6 +1,8 @@
 import { Refused } from '../../../errors.ts'
 import type { Work } from '../limits.ts'
+import { isCfb } from '../office/cfb.ts'
 import { checkOdf, odfTypes } from '../office/odf.ts'
+import { oldOfficeReader } from '../office/oldOffice.ts'
 import { checkOoxml, ooxmlTypes } from '../office/ooxml.ts'
 import type { Found, Reader } from '../reader.ts'
 import type { Source } from '../source.ts'
@@ -16,7 +18,9 @@ const programs = /^(?:META-INF\/MANIFEST\.MF|AndroidManifest\.xml)$/i
  */
 export const zipReader: Reader = {
   types: ['application/zip', ...ooxmlTypes, ...odfTypes],
-  async read(file: Source, _asked: string, work: Work): Promise<Found> {
+  async read(file: Source, asked: string, work: Work): Promise<Found> {
+    // So is a document of the newer kind when it is encrypted.
+    if (isCfb(file)) return oldOfficeReader.read(file, asked, work)
     const zip = readZip(file, work)
     for (const { name } of zip.entries) checkInnerName(name)
     const program = zip.entries.find(({ name }) => programs.test(name))
