@@ -208,3 +208,14 @@ it('whatever is changed in one, it is read or refused, and no more comes out tha
       /^[a-z_]+/,
     )
 })
+
+it('a part of a document is read as what its type says, whatever its name ends in', async () => {
+  const word = 'application/vnd.openxmlformats-officedocument.wordprocessingml.document'
+  const field = '<d><fldSimple instr="DDEAUTO cmd"/></d>'
+  const types = `<Types><Override PartName="/word/document.dat" ContentType="${word}.main+xml"/></Types>`
+  const parts = [
+    { name: '[Content_Types].xml', content: types },
+    { name: 'word/document.dat', content: field },
+  ]
+  expect(await read(zipOf({ parts }), {}, word)).toMatch(/^active_content: .*DDEAUTO/)
+})

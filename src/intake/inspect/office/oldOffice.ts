@@ -82,7 +82,7 @@ function checkPowerPoint(stream: Buffer, work: Work): void {
     const [id, length] = [stream.readUInt16LE(at + 2), stream.readUInt32LE(at + 4)]
     if (at + 8 + length > stream.length) throw new Refused('corrupt', `its record at ${at} is cut`)
     if (id === 0x1011 || id === 0x0fcc || id === 0x0fce || id === 0x0fee) refuse('an embedded object')
-    if (id === 0x03ff && length > 0) refuse('macros')
+    if (id === 0x0400 && length >= 8 && stream.readUInt32LE(at + 12) !== 0) refuse('macros')
     if (id === 0x2f14) throw new Refused('encrypted', 'it is encrypted')
     if (id === 0x0ff3 && length >= 9 && [1, 2, 6].includes(stream[at + 16]!)) refuse('a click that starts something')
     at += isContainer ? 8 : 8 + length
