@@ -1,5 +1,6 @@
 import { Refused } from '../../../errors.ts'
 import { pageIn } from '../polyglot.ts'
+import { bufferSource } from '../source.ts'
 
 /** Longest path, and longest name in it, that common file systems take, in bytes of UTF-8. */
 const longestPath = 1024
@@ -44,7 +45,8 @@ export function checkEntryName(name: string): void {
     if (/:+\$/.test(part)) throw outside('names a stream of another file')
     if (Buffer.byteLength(part) > longestName) throw outside('has too long a name')
   }
-  if (pageIn(name) !== null) throw outside('has a page or program in its name')
+  const bytes = Buffer.from(name)
+  if (pageIn(bufferSource(bytes), 0, bytes.length) !== null) throw outside('has a page or program in its name')
 }
 
 /** Without `./` and the mark of a folder: what two names of one place have in common. */

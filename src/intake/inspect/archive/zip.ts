@@ -52,7 +52,7 @@ export function readZip(file: Source, work: Work): Zip {
   const end = endRecord(file)
   if (end.count > work.limits.entries)
     throw new Refused('bomb', `it has ${end.count} entries, limit ${work.limits.entries}`)
-  if (pageIn(file.bytes(end.comment, end.end - end.comment).toString('latin1')) !== null)
+  if (pageIn(file, end.comment, end.end - end.comment) !== null)
     throw new Refused('polyglot', 'its comment holds a page or program')
   const placed: Placed[] = []
   let at = end.directory

@@ -8,7 +8,7 @@ const mostKept = 8192
 
 /** What a formula calls that fetches, sends or starts something. */
 const calls =
-  /\|[^]*!|\b(?:CMD|MSEXCEL)\s*\||\b(?:WEBSERVICE|HYPERLINK|IMPORT(?:XML|HTML|DATA|FEED|RANGE)|IMAGE|CALL|REGISTER(?:\.ID)?|EXEC|FOPEN|RTD|DDE|SQL\.REQUEST|QUERYTABLE)\s*\(/i
+  /\b(?:CMD|MSEXCEL)\s*\||\b(?:WEBSERVICE|HYPERLINK|IMPORT(?:XML|HTML|DATA|FEED|RANGE)|IMAGE|CALL|REGISTER(?:\.ID)?|EXEC|FOPEN|RTD|DDE|SQL\.REQUEST|QUERYTABLE)\s*\(/i
 
 /**
  * CSV: cells that a spreadsheet program would take for formulas are looked at, and those that call out are refused: DDE, fetching,
@@ -44,7 +44,10 @@ function cellReader() {
   let inQuotes = false
   const judge = (text: string) => {
     const formula = text.replace(/^[\s"'\uFEFF\0]+/, '')
-    if (/^[=+@-]/.test(formula) && calls.test(formula))
+    // DDE: a program, what it is to open, and a place in it.
+    const program = formula.indexOf('|')
+    const asksProgram = program >= 0 && formula.lastIndexOf('!') > program
+    if (/^[=+@-]/.test(formula) && (asksProgram || calls.test(formula)))
       throw new Refused('active_content', `a cell calls out: ${JSON.stringify(formula.slice(0, 40))}`)
   }
   const endCell = () => {
