@@ -23,6 +23,10 @@ const aliases = new Map([
   ['audio/x-m4a', 'audio/mp4'],
   ['video/x-m4v', 'video/mp4'],
   ['application/ogg', 'audio/ogg'],
+  ['text/x-csv', 'text/csv'],
+  ['text/comma-separated-values', 'text/csv'],
+  ['application/x-gzip', 'application/gzip'],
+  ['application/x-gtar', 'application/x-tar'],
 ])
 
 /** Endings in use that the registry does not list under the type. */
@@ -34,6 +38,7 @@ const furtherEndings = new Map([
   ['audio/ogg', ['opus']],
   ['audio/mp4', ['m4a', 'mp4', 'm4b']],
   ['audio/wav', ['wav', 'wave']],
+  ['application/gzip', ['tgz']],
 ])
 
 /** The one name that we use for a type: without parameters, in lower case, aliases resolved. */
@@ -48,6 +53,8 @@ export function canonicalType(text: string): string {
  */
 export function couldBe(found: string | null, declared: string): boolean {
   if (found === null) return false
+  // A document of the newer kind that is encrypted is packed in a file of the older.
+  if (found === 'application/x-cfb' && declared.includes('openxmlformats')) return true
   return found === declared || (familyOf(found) !== null && familyOf(found) === familyOf(declared))
 }
 

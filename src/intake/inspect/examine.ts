@@ -3,7 +3,7 @@ import { beginWork, type Strictness, type Work } from './limits.ts'
 import { checkDisguises } from './polyglot.ts'
 import type { Found } from './reader.ts'
 import { readerOf } from './readers.ts'
-import { pieces, type Source } from './source.ts'
+import { isPadding, type Source } from './source.ts'
 
 /** `end`: how many of its bytes are to be kept; fewer than there are only when the policy has the rest cut off. */
 export type Examined = Found
@@ -27,11 +27,4 @@ async function readInside(file: Source, type: string, work: Work): Promise<void>
   const found = await readerOf(type)?.read(file, type, work)
   if (found && found.end < file.size && !isPadding(file, found.end))
     throw new Refused('polyglot', `${file.size - found.end} bytes follow the end of something inside of it`)
-}
-
-/** Zeros, blanks and line ends carry nothing: cameras and mailers leave them. */
-function isPadding(file: Source, from: number): boolean {
-  for (const piece of pieces(file, from))
-    for (const byte of piece) if (![0x00, 0x09, 0x0a, 0x0d, 0x20].includes(byte)) return false
-  return true
 }

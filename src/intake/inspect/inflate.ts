@@ -1,10 +1,10 @@
-import { createInflate, createInflateRaw } from 'node:zlib'
+import { createGunzip, createInflate, createInflateRaw } from 'node:zlib'
 import { Refused } from '../../errors.ts'
 import { megabytes, type Work } from './limits.ts'
 
 export interface Inflation {
-  /** `raw`: as in ZIP; `zlib`: with a header and a check sum, as in PNG and PDF. */
-  format: 'raw' | 'zlib'
+  /** `raw`: as in ZIP; `zlib`: with a header and a check sum, as in PNG and PDF; `gzip`: a file of its own. */
+  format: 'raw' | 'zlib' | 'gzip'
   /** What is packed, in pieces. */
   packed: Iterable<Buffer>
   /** Most bytes that may come out. */
@@ -28,7 +28,7 @@ export async function* inflate({
   work,
   leftOver = false,
 }: Inflation): AsyncGenerator<Buffer> {
-  const inflater = format === 'raw' ? createInflateRaw(options) : createInflate(options)
+  const inflater = inflaters[format](options)
   let put = 0
   const feed = (async () => {
     for (const piece of packed) {
@@ -58,6 +58,7 @@ export async function* inflate({
     throw new Refused('corrupt', `${what} has bytes after the end of what is packed`)
 }
 
+const inflaters = { raw: createInflateRaw, zlib: createInflate, gzip: createGunzip }
 const options = { chunkSize: 64 * 1024 }
 
 /** How many bytes come out. */

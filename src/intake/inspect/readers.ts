@@ -1,4 +1,6 @@
+import { gzipReader } from './archive/gzip.ts'
 import { zipReader } from './archive/reader.ts'
+import { tarReader } from './archive/tar.ts'
 import { bmpReader } from './images/bmp.ts'
 import { gifReader } from './images/gif.ts'
 import { jpegReader } from './images/jpeg.ts'
@@ -10,8 +12,11 @@ import { mp3Reader } from './media/mp3.ts'
 import { mp4Reader } from './media/mp4.ts'
 import { oggReader } from './media/ogg.ts'
 import { wavReader } from './media/wav.ts'
+import { oldOfficeReader } from './office/oldOffice.ts'
+import { rtfReader } from './office/rtf.ts'
 import { pdfReader } from './pdf/reader.ts'
 import type { Reader } from './reader.ts'
+import { csvReader } from './text/csv.ts'
 import { textReader } from './text/text.ts'
 
 /** Every reader, by the family of types that it reads. */
@@ -21,7 +26,12 @@ const readers: Reader[] = [
   gifReader,
   pdfReader,
   textReader,
+  csvReader,
   zipReader,
+  gzipReader,
+  tarReader,
+  rtfReader,
+  oldOfficeReader,
   webpReader,
   heifReader,
   bmpReader,

@@ -73,3 +73,10 @@ export function indexOf(source: Source, needle: Buffer, from = 0, end = source.s
   }
   return -1
 }
+
+/** Zeros, blanks and line ends carry nothing: cameras and mailers leave them. */
+export function isPadding(file: Source, from: number): boolean {
+  for (const piece of pieces(file, from))
+    for (const byte of piece) if (![0x00, 0x09, 0x0a, 0x0d, 0x20].includes(byte)) return false
+  return true
+}

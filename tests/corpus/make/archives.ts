@@ -200,7 +200,7 @@ export async function bad(): Promise<Bad[]> {
       ],
     }),
   )
-  add('gz.zip', 'unscannable', 'a gzip inside', zipOf({ parts: [{ name: 'a.gz', content: gzipSync(zeros(5)) }] }))
+  add('gz.zip', 'bomb', 'a gzip inside', zipOf({ parts: [{ name: 'a.gz', content: gzipSync(zeros(5)) }] }))
   add(
     '7z.zip',
     'unscannable',
@@ -369,7 +369,7 @@ export async function bad(): Promise<Bad[]> {
   active('program', 'a program inside', {
     parts: [{ name: 'word/media/image1.png', content: `MZ${'\0'.repeat(100)}` }],
   })
-  word('gz', 'unscannable', 'a gzip inside', {
+  word('gz', 'bomb', 'a gzip inside', {
     parts: [{ name: 'word/media/image1.png', content: gzipSync(zeros(5)) }],
   })
   word('bomb', 'bomb', 'a part that expands to 31 MB', {

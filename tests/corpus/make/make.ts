@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as archives from './archives.ts'
+import * as containers from './containers.ts'
 import * as images from './images.ts'
 import * as media from './media.ts'
 import * as pdf from './pdf.ts'
@@ -10,6 +11,7 @@ import * as text from './text.ts'
 /** Each makes the good and the bad of its kind. Good ones come from the programs that people use, so those must be installed. */
 const makers: Record<string, { good(): Promise<Good[]>; bad(): Promise<Bad[]> }> = {
   archives,
+  containers,
   images,
   media,
   pdf,

@@ -11,7 +11,7 @@ const headBytes = 4100
 const closed = new Set(
   (
     'x-7z-compressed vnd.rar x-rar-compressed x-bzip2 x-xz x-lzip x-lzh-compressed x-cpio vnd.ms-cab-compressed x-arj x-ace-compressed ' +
-    'x-iso9660-image x-apple-diskimage x-deb x-rpm zstd x-lz4 x-compress x-tar gzip x-unix-archive x-asar'
+    'x-iso9660-image x-apple-diskimage x-deb x-rpm zstd x-lz4 x-compress x-unix-archive x-asar'
   )
     .split(' ')
     .map((name) => `application/${name}`),
@@ -23,7 +23,12 @@ const programs = new Set(
     .map((name) => `application/${name}`),
 )
 /** What is read whole when it lies in an archive: it may hold what would be refused by itself. */
-const documents = ['application/zip', 'application/pdf']
+const documents = [
+  ...['zip', 'pdf', 'gzip', 'x-tar', 'x-cfb', 'rtf'].map((name) => `application/${name}`),
+  ...['png', 'jpeg', 'gif'].map((name) => `image/${name}`),
+]
+/** What opens a text that a browser or interpreter runs, wherever it lies. */
+const pages = /^(?:<!doctype html|<html|<script|<svg)[\s>/]|^<\?(?:php|=)|^<%/i
 const isZip = (type: string) =>
   type === 'application/zip' ||
   /openxmlformats|oasis\.opendocument|java-archive|epub|vnd\.android|x-xpinstall/.test(type)
@@ -31,7 +36,8 @@ const isZip = (type: string) =>
 /** Whether the name of something inside ends as what a system runs. Throws `Refused`. */
 export function checkInnerName(name: string): void {
   const { last, inner } = endingsIn(name.replace(/\/$/, ''))
-  const hostile = [...last, ...inner].find(isDangerous)
+  // Not in the middle of a name, where it is an internet domain.
+  const hostile = last.includes('com') && !name.endsWith('/') ? 'com' : [...last, ...inner].find(isDangerous)
   if (hostile !== undefined)
     throw new Refused('active_content', `the entry ${JSON.stringify(name.slice(0, 60))} ends in .${hostile}`)
 }
@@ -55,6 +61,15 @@ export async function checkInside(name: string, bytes: AsyncIterable<Buffer>, wo
   }
   type ??= await typeOf(head)
   if (programs.has(type)) throw new Refused('active_content', `the entry ${shown} is a program`)
+  if (
+    pages.test(
+      head
+        .toString('latin1')
+        .replace(/^\xef\xbb\xbf/, '')
+        .trimStart(),
+    )
+  )
+    throw new Refused('active_content', `the entry ${shown} is a page or script`)
   if (closed.has(type)) throw new Refused('unscannable', `the entry ${shown} is an archive that cannot be looked into`)
   if (whole && documents.includes(type)) await work.within(bufferSource(Buffer.concat(whole)), type)
 }
@@ -65,5 +80,6 @@ async function typeOf(head: Buffer): Promise<string> {
   if (start.startsWith('PK\x03\x04') || start.startsWith('PK\x05\x06')) return 'application/zip'
   const found = await fileTypeFromBuffer(head).catch(() => undefined)
   if (!found) return 'application/octet-stream'
-  return isZip(found.mime) ? 'application/zip' : found.mime
+  if (isZip(found.mime)) return 'application/zip'
+  return found.mime === 'image/apng' ? 'image/png' : found.mime
 }

@@ -64,7 +64,7 @@ describe('a ZIP expands too far', () => {
       /^bomb: .*expands \d+ times/,
     )
     const many = Array.from({ length: 1001 }, (_, i) => ({ name: `${i}`, stored: true }))
-    expect(await read(zipOf({ parts: many }))).toBe('bomb: it has more than 1000 entries')
+    expect(await read(zipOf({ parts: many }))).toBe('bomb: it has 1001 entries, limit 1000')
     let nested = zipOf({ parts: plain })
     for (let depth = 0; depth < 3; depth++) nested = zipOf({ parts: [{ name: 'x.zip', content: nested }] })
     expect(await read(nested)).toBe('whole')
@@ -207,4 +207,15 @@ it('whatever is changed in one, it is read or refused, and no more comes out tha
     expect(await read(Buffer.from(mutated(seeds[run % seeds.length]!, fragments, random), 'latin1'))).toMatch(
       /^[a-z_]+/,
     )
+})
+
+it('a part of a document is read as what its type says, whatever its name ends in', async () => {
+  const word = 'application/vnd.openxmlformats-officedocument.wordprocessingml.document'
+  const field = '<d><fldSimple instr="DDEAUTO cmd"/></d>'
+  const types = `<Types><Override PartName="/word/document.dat" ContentType="${word}.main+xml"/></Types>`
+  const parts = [
+    { name: '[Content_Types].xml', content: types },
+    { name: 'word/document.dat', content: field },
+  ]
+  expect(await read(zipOf({ parts }), {}, word)).toMatch(/^active_content: .*DDEAUTO/)
 })

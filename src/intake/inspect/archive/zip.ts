@@ -2,7 +2,10 @@ import { crc32 } from 'node:zlib'
 import { Refused } from '../../../errors.ts'
 import { inflate } from '../inflate.ts'
 import { megabytes, type Work } from '../limits.ts'
+import { pageIn } from '../polyglot.ts'
 import { pieces, type Source } from '../source.ts'
+import { checkEntryName, decodeName, namesSeen } from './entryNames.ts'
+import { checkInnerName } from './inside.ts'
 
 /** An entry of a ZIP (PKWARE's APPNOTE 6.3), after its two descriptions were found to agree. */
 export interface ZipEntry {
@@ -47,6 +50,10 @@ const ratioFrom = 1024 * 1024
  */
 export function readZip(file: Source, work: Work): Zip {
   const end = endRecord(file)
+  if (end.count > work.limits.entries)
+    throw new Refused('bomb', `it has ${end.count} entries, limit ${work.limits.entries}`)
+  if (pageIn(file, end.comment, end.end - end.comment) !== null)
+    throw new Refused('polyglot', 'its comment holds a page or program')
   const placed: Placed[] = []
   let at = end.directory
   for (let i = 0; i < end.count; i++) {
@@ -73,6 +80,8 @@ interface EndRecord {
   directory: number
   directorySize: number
   count: number
+  /** Where its comment begins. */
+  comment: number
   end: number
 }
 
@@ -122,7 +131,7 @@ function endAt(file: Source, at: number, record: Buffer): (EndRecord & { shift: 
       (plain.directory !== 0xffffffff && plain.directory !== directory) ||
       (plain.directorySize !== 0xffffffff && plain.directorySize !== directorySize))
   if (differs) throw corrupt('its two ends do not agree')
-  return { directory, directorySize, count, end, shift }
+  return { directory, directorySize, count, comment: at + 22, end, shift }
 }
 
 function signatureAt(file: Source, at: number): number {
@@ -185,6 +194,9 @@ function widen(entry: { size: number; packedSize: number; at?: number }, extra: 
   for (let at = 0; at + 4 <= extra.length; ) {
     const [id, length] = [extra.readUInt16LE(at), extra.readUInt16LE(at + 2)]
     if (at + 4 + length > extra.length) return
+    // A name in Unicode beside the other: some programs unpack to the one, some to the other.
+    if (id === 0x7075 && length > 5) checkUnicodeName(decodeName(extra.subarray(at + 9, at + 4 + length), true))
+    if (id === 0x0017 || id === 0x9901) throw new Refused('encrypted', 'an entry is encrypted')
     if (id === 1) {
       const field = extra.subarray(at + 4, at + 4 + length)
       let next = 0
@@ -201,9 +213,14 @@ function widen(entry: { size: number; packedSize: number; at?: number }, extra: 
   }
 }
 
+function checkUnicodeName(name: string): void {
+  checkEntryName(name)
+  checkInnerName(name)
+}
+
 /** The entry's own header, before its data: it must say the same. */
 function local(file: Source, entry: Described): Placed {
-  const text = entry.name.toString(entry.flags & 0x0800 ? 'utf8' : 'latin1')
+  const text = decodeName(entry.name, (entry.flags & 0x0800) !== 0)
   const shown = JSON.stringify(text.slice(0, 60))
   if (entry.flags & encrypted || entry.method === 99) throw new Refused('encrypted', `the entry ${shown} is encrypted`)
   checkName(text, entry.mode)
@@ -259,30 +276,20 @@ function descriptorLength(file: Source, data: number, { crc, size, packedSize }:
 
 const kinds = { mask: 0o170000, link: 0o120000, directory: 0o040000, file: 0o100000 }
 
-/** Names that lead out of the folder that they are unpacked to, or are no names. Throws `Refused`. */
+/** Only files and folders, each where it says. Throws `Refused`. */
 function checkName(name: string, mode: number): void {
   const shown = JSON.stringify(name.slice(0, 60))
   const kind = mode & kinds.mask
   if (kind === kinds.link) throw new Refused('active_content', `the entry ${shown} is a link`)
   if (kind !== 0 && kind !== kinds.directory && kind !== kinds.file)
     throw new Refused('active_content', `the entry ${shown} is a device`)
-  const strange =
-    name === '' ||
-    name.length > 1024 ||
-    /[\0-\x1f\x7f\u202a-\u202e\u2066-\u2069]/.test(name) ||
-    /^[/\\]|^[a-z]:/i.test(name) ||
-    name.split(/[/\\]/).some((part) => part === '..')
-  if (strange) throw new Refused('active_content', `the entry ${shown} would be put elsewhere, or hides its name`)
+  checkEntryName(name)
 }
 
 /** Entries lie one behind the other from the beginning to the index, and none is named twice. */
 function checkPlaces(entries: Placed[], directory: number): void {
-  const names = new Set<string>()
-  for (const { name } of entries) {
-    const plain = name.normalize('NFC').toLowerCase().replaceAll('\\', '/')
-    if (names.has(plain)) throw corrupt(`the name ${JSON.stringify(name.slice(0, 60))} is there twice`)
-    names.add(plain)
-  }
+  const seen = namesSeen()
+  for (const { name } of entries) seen(name)
   let at = 0
   for (const entry of [...entries].sort((a, b) => a.at - b.at)) {
     const { name, at: begin } = entry

@@ -19,7 +19,7 @@ const activeParts =
 const activeNames = /(^|\/)(vbaProject|vbaData|activeX|oleObject|macrosheets|dialogsheets|customUI)/i
 /** Fields that fetch or start. */
 const activeFields =
-  /^\s*(DDE|DDEAUTO|INCLUDETEXT|INCLUDEPICTURE\s+"?\s*(https?|file|\\\\)|IMPORT|MACROBUTTON|DATABASE|LINK|RD)\b/i
+  /^\s*(DDE|DDEAUTO|INCLUDETEXT|INCLUDEPICTURE\s+"?\s*(https?|file|\\\\)|IMPORT|MACROBUTTON|DATABASE|LINK|RD|QUOTE\s+\d+)\b/i
 const activeFormulas = /\|.*!|\b(WEBSERVICE|CALL|REGISTER(\.ID)?|EXEC|FOPEN)\s*\(/i
 
 /**
@@ -29,19 +29,23 @@ const activeFormulas = /\|.*!|\b(WEBSERVICE|CALL|REGISTER(\.ID)?|EXEC|FOPEN)\s*\
 export async function checkOoxml(zip: Zip, work: Work): Promise<string> {
   const types: string[] = []
   let main: string | null = null
+  // Parts that are XML by their type, whatever they end in, and endings that are.
+  const xml = new Set(['.xml', '.vml'])
   await readXml('[Content_Types].xml', zip.open(entryOf(zip, '[Content_Types].xml')), work, {
-    open(name, { ContentType = '' }) {
+    open(name, { ContentType = '', PartName, Extension }) {
       if (name !== 'Default' && name !== 'Override') return
+      if (/xml$/i.test(ContentType)) xml.add((PartName?.replace(/^\//, '') ?? `.${Extension}`).toLowerCase())
       if (activeParts.test(ContentType)) refuse(`a part of the type ${ContentType.slice(0, 80)}`)
       types.push(ContentType)
       if (/\.main\+xml$/.test(ContentType)) main ??= ContentType
     },
   })
+  const isXml = (name: string) => xml.has(name) || xml.has(name.slice(name.lastIndexOf('.')))
   for (const { name } of zip.entries) if (activeNames.test(name)) refuse(`the part ${name.slice(0, 60)}`)
   for (const entry of zip.entries) {
     if (entry.name === '[Content_Types].xml') continue
     if (entry.name.endsWith('.rels')) await readXml(entry.name, zip.open(entry), work, relationships)
-    else if (/\.(xml|vml)$/i.test(entry.name)) await readXml(entry.name, zip.open(entry), work, partHandlers())
+    else if (isXml(entry.name.toLowerCase())) await readXml(entry.name, zip.open(entry), work, partHandlers())
     else await checkInside(entry.name, zip.open(entry), work)
   }
   return trueType(main, types)

@@ -1,0 +1,120 @@
+import { execFile } from 'node:child_process'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { withFolder } from '../../../../tests/corpus/make/withFolder.ts'
+import { mutated, numbers } from '../../../../tests/fixtures/mutations.ts'
+import { Refused } from '../../../errors.ts'
+import { examine } from '../examine.ts'
+import { defaultLimits } from '../limits.ts'
+import { bufferSource } from '../source.ts'
+
+const doc = 'application/msword'
+const xls = 'application/vnd.ms-excel'
+
+async function judge(bytes: Buffer, type: string): Promise<string> {
+  try {
+    await examine(bufferSource(bytes), type, { limits: defaultLimits, trailingData: 'refuse' })
+    return 'taken'
+  } catch (error) {
+    if (error instanceof Refused) return `${error.code}: ${error.detail}`
+    throw error
+  }
+}
+
+let letter: Buffer
+let table: Buffer
+beforeAll(async () => {
+  await withFolder(async (folder) => {
+    await writeFile(join(folder, 'letter.txt'), 'Größe and a longer letter\n')
+    await writeFile(join(folder, 'table.csv'), 'a,b\n1,=A2+1\n')
+    const convert = (to: string, from: string) =>
+      promisify(execFile)('soffice', [
+        ...['--headless', `-env:UserInstallation=file://${folder}/profile`, '--convert-to', to],
+        ...['--outdir', folder, join(folder, from)],
+      ])
+    await convert('doc', 'letter.txt')
+    await convert('xls', 'table.csv')
+    letter = await readFile(join(folder, 'letter.doc'))
+    table = await readFile(join(folder, 'table.xls'))
+  })
+}, 120_000)
+
+const utf16 = (text: string) => Buffer.from(text, 'utf16le')
+
+/** The same document, with the stream of this name called otherwise. */
+function renamed(bytes: Buffer, from: string, to: string): Buffer {
+  const changed = Buffer.from(bytes)
+  const at = changed.indexOf(utf16(`${from}\0`))
+  changed.fill(0, at, at + 64)
+  utf16(to).copy(changed, at)
+  changed.writeUInt16LE(2 * to.length + 2, at + 64)
+  return changed
+}
+
+function replaced(bytes: Buffer, from: Buffer, to: Buffer): Buffer {
+  const changed = Buffer.from(bytes)
+  const at = changed.indexOf(from)
+  expect(at).toBeGreaterThan(0)
+  to.copy(changed, at)
+  return changed
+}
+
+describe('older documents', () => {
+  it('of LibreOffice are taken, as what they are', async () => {
+    expect(await judge(letter, doc)).toBe('taken')
+    expect(await judge(table, xls)).toBe('taken')
+    expect(await judge(letter, xls)).toMatch(/^type_mismatch/)
+  })
+
+  it.each([
+    ['VBA', 'active_content'],
+    ['Macros', 'active_content'],
+    ['\x01Ole10Native', 'active_content'],
+    ['_1234567890', 'active_content'],
+    ['EncryptedPackage', 'encrypted'],
+    ['EncryptionInfo', 'encrypted'],
+  ])('with %j are refused', async (name, code) => {
+    expect(await judge(renamed(letter, '\x01CompObj', name), doc)).toMatch(new RegExp(`^${code}: `))
+  })
+
+  it('that are encrypted and called a newer one are encrypted', async () => {
+    const docx = 'application/vnd.openxmlformats-officedocument.wordprocessingml.document'
+    expect(await judge(renamed(letter, '\x01CompObj', 'EncryptedPackage'), docx)).toMatch(/^encrypted/)
+    expect(await judge(letter, docx)).toMatch(/^type_mismatch/)
+  })
+
+  it('of Word with DDE or encryption are refused', async () => {
+    const text = letter.includes(utf16('Größe and')) ? utf16 : (one: string) => Buffer.from(one, 'latin1')
+    expect(await judge(replaced(letter, text('Größe and'), text('\x13DDEAUTO ')), doc)).toMatch(
+      /^active_content.*DDEAUTO/,
+    )
+    const encrypted = Buffer.from(letter)
+    const at = encrypted.indexOf(Buffer.from('eca5', 'hex'))
+    encrypted[at + 11]! |= 1
+    expect(await judge(encrypted, doc)).toMatch(/^encrypted/)
+  })
+
+  it('of Excel with a sheet of macros or a password are refused', async () => {
+    const sheet = table.indexOf(Buffer.from('8500', 'hex'))
+    const macro = Buffer.from(table)
+    macro[sheet + 4 + 5] = 1
+    expect(await judge(macro, xls)).toMatch(/^active_content: it has a sheet of macros/)
+    const locked = Buffer.from(table)
+    locked.writeUInt16LE(0x2f, sheet)
+    expect(await judge(locked, xls)).toMatch(/^encrypted/)
+  })
+
+  it('changed anywhere are taken or refused', async () => {
+    const random = numbers(8)
+    const counts = new Map<string, number>()
+    for (let round = 0; round < 2000; round++) {
+      const [bytes, type] = round % 2 ? [table, xls] : [letter, doc]
+      const changed = mutated(bytes.toString('latin1'), ['\xff\xff\xff\xff', '\0\0\0\0', '\xfe\xff\xff\xff'], random)
+      const code = (await judge(Buffer.from(changed, 'latin1'), type)).split(':')[0]!
+      counts.set(code, (counts.get(code) ?? 0) + 1)
+    }
+    expect([...counts.keys()]).toEqual(expect.arrayContaining(['taken', 'corrupt']))
+  }, 60_000)
+})
