@@ -4,6 +4,7 @@ import * as archives from './archives.ts'
 import * as containers from './containers.ts'
 import * as images from './images.ts'
 import * as media from './media.ts'
+import * as office from './office.ts'
 import * as pdf from './pdf.ts'
 import type { Bad, Good, Sample } from './sample.ts'
 import * as text from './text.ts'
@@ -14,6 +15,7 @@ const makers: Record<string, { good(): Promise<Good[]>; bad(): Promise<Bad[]> }>
   containers,
   images,
   media,
+  office,
   pdf,
   text,
 }

@@ -1,9 +1,6 @@
-import { execFile } from 'node:child_process'
-import { readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { beforeAll, describe, expect, it } from 'vitest'
-import { withFolder } from '../../../../tests/corpus/make/withFolder.ts'
+import { describe, expect, it } from 'vitest'
+import { genuine } from '../../../../tests/corpus/kept.ts'
+import { renamedStream } from '../../../../tests/corpus/make/office.ts'
 import { mutated, numbers } from '../../../../tests/fixtures/mutations.ts'
 import { Refused } from '../../../errors.ts'
 import { examine } from '../examine.ts'
@@ -23,35 +20,10 @@ async function judge(bytes: Buffer, type: string): Promise<string> {
   }
 }
 
-let letter: Buffer
-let table: Buffer
-beforeAll(async () => {
-  await withFolder(async (folder) => {
-    await writeFile(join(folder, 'letter.txt'), 'Größe and a longer letter\n')
-    await writeFile(join(folder, 'table.csv'), 'a,b\n1,=A2+1\n')
-    const convert = (to: string, from: string) =>
-      promisify(execFile)('soffice', [
-        ...['--headless', `-env:UserInstallation=file://${folder}/profile`, '--convert-to', to],
-        ...['--outdir', folder, join(folder, from)],
-      ])
-    await convert('doc', 'letter.txt')
-    await convert('xls', 'table.csv')
-    letter = await readFile(join(folder, 'letter.doc'))
-    table = await readFile(join(folder, 'table.xls'))
-  })
-}, 120_000)
+const letter = genuine('letter.doc')
+const table = genuine('table.xls')
 
 const utf16 = (text: string) => Buffer.from(text, 'utf16le')
-
-/** The same document, with the stream of this name called otherwise. */
-function renamed(bytes: Buffer, from: string, to: string): Buffer {
-  const changed = Buffer.from(bytes)
-  const at = changed.indexOf(utf16(`${from}\0`))
-  changed.fill(0, at, at + 64)
-  utf16(to).copy(changed, at)
-  changed.writeUInt16LE(2 * to.length + 2, at + 64)
-  return changed
-}
 
 function replaced(bytes: Buffer, from: Buffer, to: Buffer): Buffer {
   const changed = Buffer.from(bytes)
@@ -76,12 +48,12 @@ describe('older documents', () => {
     ['EncryptedPackage', 'encrypted'],
     ['EncryptionInfo', 'encrypted'],
   ])('with %j are refused', async (name, code) => {
-    expect(await judge(renamed(letter, '\x01CompObj', name), doc)).toMatch(new RegExp(`^${code}: `))
+    expect(await judge(renamedStream(letter, '\x01CompObj', name), doc)).toMatch(new RegExp(`^${code}: `))
   })
 
   it('that are encrypted and called a newer one are encrypted', async () => {
     const docx = 'application/vnd.openxmlformats-officedocument.wordprocessingml.document'
-    expect(await judge(renamed(letter, '\x01CompObj', 'EncryptedPackage'), docx)).toMatch(/^encrypted/)
+    expect(await judge(renamedStream(letter, '\x01CompObj', 'EncryptedPackage'), docx)).toMatch(/^encrypted/)
     expect(await judge(letter, docx)).toMatch(/^type_mismatch/)
   })
 
