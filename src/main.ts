@@ -22,6 +22,8 @@ process.on('uncaughtException', (error) => {
   process.exit(1)
 })
 
+// A command that waits before it tries again has nothing else that would keep the process.
+const held = setInterval(() => {}, 2 ** 30)
 await runCli(process.argv.slice(2), {
   env: process.env,
   out: (line) => void process.stdout.write(`${line}\n`),
@@ -36,3 +38,4 @@ await runCli(process.argv.slice(2), {
     setImmediate(() => process.exit(code))
   },
 })
+clearInterval(held)

@@ -11,6 +11,7 @@ import { createUserFor, dataPaths, openGenesys, openRecords } from '../service.t
 import { createEvents } from '../telemetry/events.ts'
 import { createLog } from '../telemetry/log.ts'
 import { createMetrics } from '../telemetry/metrics.ts'
+import { examineFiles } from './doctorFiles.ts'
 import type { Io } from './io.ts'
 
 interface Finding {
@@ -48,6 +49,7 @@ async function examine(io: Io): Promise<Finding[]> {
   }
   if (problems.length === 0) find('configuration', 'ok', `listens on ${config.http.host}:${config.http.port}`)
   await examineEngines(config, find)
+  await examineFiles(config, find)
   await examineData(config, find)
   await examineGenesys(config, secrets, find)
   return findings
@@ -80,7 +82,7 @@ function problemsToServe(env: Io['env']): string[] {
   }
 }
 
-type Find = (what: string, state: Finding['state'], says: string) => void
+export type Find = (what: string, state: Finding['state'], says: string) => void
 
 async function examineData(config: Config, find: Find): Promise<void> {
   const { dataDir } = config

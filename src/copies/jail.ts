@@ -48,11 +48,15 @@ const limits = ['prlimit', `--cpu=${cpuSeconds}`, '--fsize=0', '--nofile=128', '
 const rights = ['setpriv', '--no-new-privs', '--inh-caps=-all']
 const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', '--bounding-set=-all']
 
-/** In name spaces of its own: no network, and an empty folder over each that it must not see. */
+/**
+ * In name spaces of its own: no network, and an empty folder over each that it must not see. One that is not there, or no longer
+ * since another covers it, needs none.
+ */
 function apart(hidden: string[], root: boolean): string[] {
   const unshare = ['unshare', ...(root ? [] : ['--user', '--map-root-user']), '--net', '--mount', '--']
   if (hidden.length === 0) return unshare
-  const cover = 'for folder; do [ "$folder" = -- ] && break; mount -t tmpfs -o ro none "$folder" || exit 1; done'
+  const cover =
+    'for folder; do [ "$folder" = -- ] && break; [ -d "$folder" ] || continue; mount -t tmpfs -o ro none "$folder" || exit 1; done'
   return [
     ...unshare,
     'sh',

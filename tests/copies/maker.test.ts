@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -178,8 +178,12 @@ describe('a process that a file has taken over', () => {
 it('the means hold without what Node forbids by itself', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'clipgate-jail-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  mkdirSync(join(folder, 'keys'))
   writeFileSync(join(folder, 'key'), 'secret')
-  const { command, args, means } = await buildJail({ script: '--version', hidden: [folder] })
+  const { command, args, means } = await buildJail({
+    script: '--version',
+    hidden: [folder, join(folder, 'keys'), '/nowhere'],
+  })
   const node = [command, ...args].indexOf(process.execPath)
   const run = (script: string) => {
     const [first, ...rest] = [...[command, ...args].slice(0, node), 'sh', '-c', script]

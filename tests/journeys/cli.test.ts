@@ -265,6 +265,12 @@ describe('migrate and doctor', () => {
     expect(findings).toContainEqual({ what: 'scan', state: 'warning', says: expect.stringContaining('unscanned') })
   })
 
+  it('doctor waits for a platform that cannot be reached, and says so in the end', async () => {
+    const env = testEnvironment(await temporaryFolder(), 'http://127.0.0.1:9')
+    const { code, out } = await clipgate(['doctor'], env)
+    expect([code, out]).toEqual([1, expect.stringMatching(/failed +genesys: /)])
+  })
+
   it('doctor fails for wrong credentials, a folder open to others is a warning, bad settings are all told', async () => {
     const emulator = await startEmulator({ port: 0 })
     onTestFinished(() => emulator.close())

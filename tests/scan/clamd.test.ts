@@ -4,7 +4,9 @@ import type { Attachment } from '../../src/attachment.ts'
 import { systemClock } from '../../src/clock.ts'
 import { clamd } from '../../src/scan/clamd.ts'
 import { text } from '../fixtures/files.ts'
-import { keys, startTestService } from '../harness.ts'
+import { zipOf } from '../fixtures/zips.ts'
+import { keys, startTestService, temporaryFolder, testEnvironment } from '../harness.ts'
+import { run } from '../journeys/process.ts'
 import { hasClamd, marker, startClamd, threat } from './clamd.ts'
 
 const scannable = (bytes: Buffer) => ({
@@ -71,5 +73,47 @@ describe.skipIf(!hasClamd)('a real clamd (apt-get install --no-install-recommend
     expect([ready.status, JSON.stringify(ready.body.checks.scan)]).toEqual([503, expect.stringContaining('clamd')])
     await engine.startAgain()
     expect((await service.push(file, { idempotencyKey: 'k1' })).status).toBe(200)
+  })
+
+  it('calls a threat in 31 MB clean, which is never accepted: our own limits lie below its', async () => {
+    const { address, socket } = await startClamd()
+    const content = Buffer.concat([Buffer.alloc(31 * 1024 * 1024), Buffer.from(marker)])
+    const bytes = zipOf({ parts: [{ name: 'a', content }] })
+    const engine = clamd({ address: { path: socket }, clock: systemClock })
+    expect(await engine.scan(scannable(bytes))).toMatchObject({ verdict: 'clean' })
+    const inMegabyte = zipOf({ parts: [{ name: 'a', content: content.subarray(-1024 * 1024) }] })
+    expect(await engine.scan(scannable(inMegabyte))).toMatchObject({ verdict: 'infected' })
+
+    const env = { SCAN: 'required', CLAMD: address, ALLOWED_TYPES: 'application/zip' }
+    const service = await startTestService({ env })
+    const { status, body } = await service.push({ name: 'photos.zip', type: 'application/zip', bytes })
+    expect([status, body.code]).toEqual([422, 'bomb'])
+    const record = await service.get<Attachment>(`/v1/attachments/${body.attachmentId}`)
+    expect(record.body.detail).toBe('1 entry expands to 31 MB, limit 20 MB')
+  })
+
+  it('is looked at by the doctor: its answer, its signatures, and whether it looks as far as we let files go', async () => {
+    const engine = await startClamd({ streamMaxLength: '1M' })
+    const dataDir = await temporaryFolder()
+    const env = {
+      ...testEnvironment(dataDir, 'http://127.0.0.1:9'),
+      CLIPGATE_SCAN: 'required',
+      CLIPGATE_CLAMD: engine.address,
+    }
+    const examined = async () => {
+      const program = run(['doctor', '--json'], env)
+      await program.ended
+      return (JSON.parse(program.stdout()) as { findings: { what: string; state: string; says: string }[] }).findings
+    }
+    const scan = (await examined()).filter(({ what }) => what === 'scan')
+    expect(scan).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ state: 'ok', says: expect.stringMatching(/^clamd answers: ClamAV /) }),
+        expect.objectContaining({ state: 'warning', says: expect.stringContaining('does not tell how old') }),
+        expect.objectContaining({ state: 'warning', says: expect.stringContaining('StreamMaxLength is 1M') }),
+      ]),
+    )
+    await engine.stop()
+    expect(await examined()).toContainEqual(expect.objectContaining({ what: 'scan', state: 'failed' }))
   })
 })
