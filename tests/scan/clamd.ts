@@ -14,12 +14,13 @@ if (!hasClamd && process.env.TEST_REQUIRE === 'all')
 export const marker = 'CLIPGATE-TEST-MARKER-5b1e'
 export const threat = 'Clipgate.Test.Marker.UNOFFICIAL'
 
-/** A real clamd in a folder of its own, with one signature of ours. It ends with the test. */
-export async function startClamd({ streamMaxLength = '25M' } = {}) {
+/** A real clamd in a folder of its own, with signatures of ours. It ends with the test. */
+export async function startClamd({ streamMaxLength = '25M', signatures = [] as string[] } = {}) {
   const folder = await temporaryFolder()
   const path = (name: string) => join(folder, name)
   for (const name of ['db', 'tmp']) await mkdir(path(name))
-  await writeFile(path('db/local.ndb'), `Clipgate.Test.Marker:0:*:${Buffer.from(marker).toString('hex')}\n`)
+  const own = `Clipgate.Test.Marker:0:*:${Buffer.from(marker).toString('hex')}`
+  await writeFile(path('db/local.ndb'), `${[own, ...signatures].join('\n')}\n`)
   await writeFile(
     path('clamd.conf'),
     [
