@@ -12,13 +12,8 @@ import { createEvents } from '../telemetry/events.ts'
 import { createLog } from '../telemetry/log.ts'
 import { createMetrics } from '../telemetry/metrics.ts'
 import { examineFiles } from './doctorFiles.ts'
+import type { Find, Finding } from './finding.ts'
 import type { Io } from './io.ts'
-
-interface Finding {
-  what: string
-  state: 'ok' | 'warning' | 'failed'
-  says: string
-}
 
 /** clipgate doctor [--json] */
 export function doctor(program: Command, io: Io): void {
@@ -81,8 +76,6 @@ function problemsToServe(env: Io['env']): string[] {
     throw error
   }
 }
-
-export type Find = (what: string, state: Finding['state'], says: string) => void
 
 async function examineData(config: Config, find: Find): Promise<void> {
   const { dataDir } = config

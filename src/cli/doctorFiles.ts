@@ -3,7 +3,7 @@ import type { Config } from '../config.ts'
 import { createCopyMaker } from '../copies/maker.ts'
 import { readableTypes } from '../intake/inspect/readers.ts'
 import { findClamdConfig, tooSmall } from '../scan/clamdConfig.ts'
-import type { Find } from './doctor.ts'
+import type { Find } from './finding.ts'
 
 const meanings = {
   limits: 'prlimit: a copy may take all the processor',

@@ -29,6 +29,8 @@ export const copiedTypes: readonly string[] = [
   'image/gif',
   'image/webp',
   'image/avif',
+  'image/heic',
+  'image/heif',
   'image/tiff',
   'application/pdf',
   'text/plain',

@@ -3,8 +3,10 @@ import { fileURLToPath } from 'node:url'
 
 /** What the system lets us take away from a process that opens customers' files. */
 export interface Jail {
-  command: string
-  args: string[]
+  /** The command line of the process that makes copies. */
+  copy: string[]
+  /** Of one that turns a HEIC on its standard input into a JPEG on its output; null where that cannot be had. */
+  heif: string[] | null
   /** Of each means: whether it is in force. */
   means: Record<Mean, boolean>
 }
@@ -52,7 +54,7 @@ const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', '--bounding-
  * In name spaces of its own: no network, and an empty folder over each that it must not see. One that is not there, or no longer
  * since another covers it, needs none.
  */
-function apart(hidden: string[], root: boolean): string[] {
+function apart(hidden: string[], root: boolean, scratch = false): string[] {
   const unshare = ['unshare', ...(root ? [] : ['--user', '--map-root-user']), '--net', '--mount', '--']
   if (hidden.length === 0) return unshare
   const cover =
@@ -61,7 +63,7 @@ function apart(hidden: string[], root: boolean): string[] {
     ...unshare,
     'sh',
     '-c',
-    `${cover}; while [ "$1" != -- ]; do shift; done; shift; exec "$@"`,
+    `${cover}; ${scratch ? 'mount -t tmpfs -o mode=1777,size=256m none /tmp || exit 1; ' : ''}while [ "$1" != -- ]; do shift; done; shift; exec "$@"`,
     'sh',
     ...hidden,
     '--',
@@ -88,13 +90,25 @@ export async function buildJail({ script, hidden }: JailOptions): Promise<Jail> 
   // Nobody may not be able to read the program: then it keeps who it is, and gains nothing.
   const withoutNobody = line.filter((word) => !nobody.includes(word))
   const works = (await runs(line)) ? line : (await runs(withoutNobody)) ? withoutNobody : null
-  const [command, ...args] = works ?? node
   const means = { limits: canLimit, network: covers || network, folders: covers, rights: canDrop }
   return {
-    command: command!,
-    args,
+    copy: works ?? node,
+    heif: works && covers && canLimit ? await heifLine(works.slice(0, -node.length), hidden, root) : null,
     means: works ? means : { limits: false, network: false, folders: false, rights: false },
   }
+}
+
+/**
+ * heif-convert wants files: it gets a folder of its own in memory, which nobody else sees and which goes with it. For the rest it is
+ * fenced in as the process that makes copies is.
+ */
+async function heifLine(fence: string[], hidden: string[], root: boolean): Promise<string[] | null> {
+  const own = fence.slice(apart(hidden, root).length).map((word) => (word === '--fsize=0' ? '--fsize=268435456' : word))
+  const line = [...apart(hidden, root, true), ...own, 'sh', '-c']
+  if (!(await runs([...line, 'command -v heif-convert']))) return null
+  const convert =
+    'cat > /tmp/in.heic && heif-convert -q 95 /tmp/in.heic /tmp/out.jpg > /dev/null 2>&1 && cat /tmp/out.jpg'
+  return [...line, convert]
 }
 
 /** Whether it starts and ends well with nothing to do. */

@@ -1,9 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { type Clock, systemClock } from '../clock.ts'
 import { Unavailable } from '../errors.ts'
-import { type Copy, type CopyWanted, copiedTypes, mostBytes, mostCopyBytes, NoCopy } from './copy.ts'
+import { type Caps, type Contained, runContained } from './contained.ts'
+import { type Copy, type CopyWanted, copiedTypes, mostBytes, NoCopy } from './copy.ts'
 import { buildJail, type Jail } from './jail.ts'
 
 export interface CopyMaker {
@@ -29,14 +28,7 @@ export interface CopyMakerOptions {
   script?: string
 }
 
-interface Caps {
-  /** From the wish to the copy. */
-  ms: number
-  /** Resident memory, in bytes. */
-  memory: number
-}
 const defaultCaps: Caps = { ms: 30_000, memory: 768 * 1024 * 1024 }
-const lookEveryMs = 50
 /** How many may wait for a process. */
 const mostWaiting = 200
 
@@ -45,7 +37,7 @@ export function createCopyMaker(options: CopyMakerOptions = {}): CopyMaker {
   const { hidden = [], atOnce = 2, clock = systemClock } = options
   const caps = { ...defaultCaps, ...options.caps }
   const script = options.script ?? fileURLToPath(import.meta.resolve('#processes/copy'))
-  const running = new Set<ChildProcess>()
+  const running = new Set<Contained>()
   const waiting: (() => void)[] = []
   let busy = 0
   let closed = false
@@ -71,46 +63,28 @@ export function createCopyMaker(options: CopyMakerOptions = {}): CopyMaker {
     else busy -= 1
   }
 
-  async function run(wanted: CopyWanted, bytes: AsyncIterable<Uint8Array>): Promise<Copy> {
-    const { command, args } = await jailed()
+  async function contained(line: readonly string[], input: AsyncIterable<Uint8Array>): Promise<Buffer> {
     if (closed) throw stopping()
-    // A group of its own, so that whatever it starts ends with it; an empty environment, so that it learns nothing.
-    const child = spawn(command, args, { env: {}, cwd: '/', detached: true, stdio: ['pipe', 'pipe', 'ignore'] })
-    running.add(child)
-    const ended = new Promise<void>((resolve) => {
-      child.once('error', () => resolve())
-      child.once('exit', () => resolve())
-    })
-    let breach: string | null = null
-    const kill = (why: string) => {
-      breach ??= why
-      if (child.pid !== undefined) killGroup(child.pid)
-    }
-    const over = new AbortController()
-    void clock
-      .wait(caps.ms, over.signal)
-      .then(() => over.signal.aborted || kill(`it took more than ${caps.ms / 1000} s`))
-    void watchMemory(child, caps.memory, clock, over.signal, () =>
-      kill(`it took more than ${caps.memory / 1024 / 1024} MB of memory`),
-    )
+    const one = runContained(line, input, caps, clock)
+    running.add(one)
     try {
-      const [answer] = await Promise.all([
-        collect(child, mostCopyBytes + 4096, () => kill('its copy is too large')),
-        feed(child, wanted, bytes).catch((error: unknown) => {
-          kill('its bytes cannot be read')
-          throw error
-        }),
-      ])
-      await ended
-      if (closed) throw stopping()
-      if (breach !== null) throw new NoCopy(breach)
-      return readAnswer(answer)
+      return await one.output
+    } catch (error) {
+      throw closed ? stopping() : error
     } finally {
-      over.abort()
-      if (child.pid !== undefined) killGroup(child.pid)
-      await ended
-      running.delete(child)
+      running.delete(one)
     }
+  }
+
+  async function run(wanted: CopyWanted, bytes: AsyncIterable<Uint8Array>): Promise<Copy> {
+    const { copy, heif } = await jailed()
+    if (!isHeic(wanted.type)) return readAnswer(await contained(copy, wished(wanted, bytes)))
+    if (!heif)
+      throw new NoCopy('HEIC is opened by heif-convert only, which is not installed here, or may not be fenced in')
+    const jpeg = await contained(heif, bytes)
+    if (jpeg.length === 0) throw new NoCopy('it cannot be opened: heif-convert failed')
+    const asJpeg = { ...wanted, type: 'image/jpeg', size: jpeg.length }
+    return readAnswer(await contained(copy, wished(asJpeg, once(jpeg))))
   }
 
   return {
@@ -129,55 +103,23 @@ export function createCopyMaker(options: CopyMakerOptions = {}): CopyMaker {
     async close() {
       closed = true
       for (const go of waiting.splice(0)) go()
-      for (const { pid } of running) if (pid !== undefined) killGroup(pid)
+      for (const one of running) one.kill('the service is stopping')
     },
   }
 }
 
 const stopping = () => new Unavailable('the service is stopping')
 
-function killGroup(pid: number): void {
-  try {
-    process.kill(-pid, 'SIGKILL')
-  } catch {
-    // It is gone already.
-  }
+const isHeic = (type: string) => type === 'image/heic' || type === 'image/heif'
+
+async function* once(bytes: Buffer): AsyncGenerator<Buffer> {
+  yield bytes
 }
 
-/** Writes the wish and the bytes. A process that ends early has said why, or its answer is missing. */
-async function feed({ stdin }: ChildProcess, wanted: CopyWanted, bytes: AsyncIterable<Uint8Array>): Promise<void> {
-  let gone = false
-  stdin!.on('error', () => {
-    gone = true
-  })
-  stdin!.on('close', () => {
-    gone = true
-  })
-  const write = (piece: Uint8Array) =>
-    new Promise<void>((resolve) => {
-      if (gone || stdin!.write(piece)) return resolve()
-      stdin!.once('drain', resolve).once('close', resolve)
-    })
-  await write(Buffer.from(`${JSON.stringify(wanted)}\n`))
-  for await (const piece of bytes) {
-    if (gone) break
-    await write(piece)
-  }
-  stdin!.end()
-}
-
-async function collect({ stdout }: ChildProcess, most: number, tooMuch: () => void): Promise<Buffer> {
-  const pieces: Buffer[] = []
-  let size = 0
-  for await (const piece of stdout as AsyncIterable<Buffer>) {
-    size += piece.length
-    if (size > most) {
-      tooMuch()
-      break
-    }
-    pieces.push(piece)
-  }
-  return Buffer.concat(pieces)
+/** The wish as a line, then the bytes. */
+async function* wished(wanted: CopyWanted, bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(`${JSON.stringify(wanted)}\n`)
+  yield* bytes
 }
 
 /** What comes from a process that opened a hostile file is believed no further than it must be. */
@@ -197,23 +139,4 @@ function readAnswer(answer: Buffer): Copy {
   if (!known || typeof pages !== 'number' || !Number.isSafeInteger(pages) || pages < 1 || size !== bytes.length)
     throw new NoCopy('it could not be opened: the answer makes no sense')
   return { type, pages, bytes }
-}
-
-/** Where the system tells it (Linux), memory is looked at often enough that a breach is noticed before it hurts. */
-async function watchMemory(
-  { pid }: ChildProcess,
-  most: number,
-  clock: Clock,
-  signal: AbortSignal,
-  breach: () => void,
-): Promise<void> {
-  while (!signal.aborted && pid !== undefined) {
-    const pages = await readFile(`/proc/${pid}/statm`, 'latin1').then(
-      (text) => Number(text.split(' ')[1]),
-      () => null,
-    )
-    if (pages === null) return
-    if (pages * 4096 > most) return breach()
-    await clock.wait(lookEveryMs, signal)
-  }
 }

@@ -99,6 +99,8 @@ describe.skipIf(!hasClamd)('a real clamd (apt-get install --no-install-recommend
       ...testEnvironment(dataDir, 'http://127.0.0.1:9'),
       CLIPGATE_SCAN: 'required',
       CLIPGATE_CLAMD: engine.address,
+      CLIPGATE_GENESYS_CLIENT_ID: '',
+      CLIPGATE_GENESYS_CLIENT_SECRET: '',
     }
     const examined = async () => {
       const program = run(['doctor', '--json'], env)
