@@ -99,7 +99,7 @@ const refusals: Record<RefusalCode, { status: number; title: string; detail?: st
   empty: { status: 422, title: 'The file is empty.' },
   malware: { status: 422, title: 'The file is dangerous.', detail: 'An engine found malware in the file.' },
   encrypted: { status: 422, title: 'The file is encrypted.', detail: 'What is encrypted cannot be checked.' },
-  unscannable: { status: 422, title: 'The file cannot be checked.', detail: 'An engine could not check the file.' },
+  unscannable: { status: 422, title: 'The file cannot be checked.', detail: 'It could not be checked to its end.' },
   bomb: { status: 422, title: 'The file expands too far.', detail: 'The file is made to grow when it is opened.' },
   corrupt: { status: 422, title: 'The file is damaged.', detail: 'The file is not whole.' },
   active_content: { status: 422, title: 'The file has active content.', detail: 'The file carries code or links out.' },
