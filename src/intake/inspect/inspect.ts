@@ -79,7 +79,7 @@ type InspectionThread = AskedThread<InspectionQuestion, InspectionAnswer>
 function startThread(): InspectionThread {
   return askThread({
     entry: '#threads/inspect',
-    resourceLimits: { maxOldGenerationSizeMb: 192, maxYoungGenerationSizeMb: 4 },
+    resourceLimits: { maxOldGenerationSizeMb: 192, maxYoungGenerationSizeMb: 2 },
     died: (cause) => new Refused('unscannable', `it cannot be read: ${cause.message}`),
     closed: () => new Unavailable('the inspection is closed'),
   })
