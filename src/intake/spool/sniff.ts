@@ -38,5 +38,7 @@ function textType(head: Uint8Array): string {
   const utf16 =
     head[0] === 0xff && head[1] === 0xfe ? 'utf-16le' : head[0] === 0xfe && head[1] === 0xff ? 'utf-16be' : null
   const start = new TextDecoder(utf16 ?? 'utf-8').decode(head).trimStart()
+  // PDF readers take a header within the first 1,024 bytes. A text may speak of one, but has no objects.
+  if (/%PDF-\d/.test(start.slice(0, 1024)) && /\d+ \d+ obj\b/.test(start)) return 'application/pdf'
   return openings.find(([opening]) => opening.test(start))?.[1] ?? 'text/plain'
 }

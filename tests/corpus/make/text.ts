@@ -122,7 +122,7 @@ export async function bad(): Promise<Bad[]> {
     ),
     text(
       'late.txt',
-      'polyglot',
+      mismatch,
       'a PDF behind a line',
       'Dear all,\n%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\ntrailer<</Root 1 0 R>>\nstartxref\n0\n%%EOF',
     ),
