@@ -36,7 +36,7 @@ const longestMs = 30_000
  * Readers of untrusted structure run in threads, each with one file at a time: one that hangs or takes too much memory ends
  * with its thread, and it is the file that is refused. The clock is the machine's own: threads take real time.
  */
-export function createInspector(clock: Clock = systemClock, count = Math.min(4, availableParallelism())): Inspector {
+export function createInspector(clock: Clock = systemClock, count = mostThreads()): Inspector {
   const idle = Array.from({ length: count }, startThread)
   const all = [...idle]
   const waiting: ((thread: InspectionThread) => void)[] = []
@@ -69,6 +69,9 @@ export function createInspector(clock: Clock = systemClock, count = Math.min(4, 
     },
   }
 }
+
+/** Half of the cores: the rest is for what a file needs besides, and each thread has garbage of its own. */
+const mostThreads = () => Math.max(1, Math.min(4, Math.floor(availableParallelism() / 2)))
 
 function read(answer: InspectionAnswer): Examined {
   if ('examined' in answer) return answer.examined
