@@ -17,7 +17,8 @@ it('200 uploads of 10 MiB at once move the peak memory by at most 128 MiB over w
   const body = Buffer.concat([Buffer.from(formHead()), bytes, Buffer.from(formEnd)])
   const uploads = (count: number) => Promise.all(Array.from({ length: count }, () => upload(url!, body)))
 
-  await uploads(32)
+  // Twice: threads take their room as they first work, and give none of it back.
+  for (let round = 0; round < 2; round++) await uploads(32)
   // 5 sets the peak back to what is held now (proc(5)).
   await writeFile(`/proc/${program.pid}/clear_refs`, '5')
   const warm = await memory(program.pid, 'VmRSS')

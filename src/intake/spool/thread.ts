@@ -12,7 +12,7 @@ export type FromThread =
   | { file: number; buffer: ArrayBuffer; result?: PassResult; error?: { code: string | undefined; message: string } }
   | { file: number; aborted: true }
 
-const collected = collectEvery(2 * 1024 * 1024)
+const collected = collectEvery(1024 * 1024)
 const scratch = Buffer.alloc(scratchBytes)
 const passes = new Map<number, Pass>()
 
