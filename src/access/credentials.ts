@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { ApiKey, Scope } from '../configKinds.ts'
+import type { ApiKey, Scope } from '../config/kinds.ts'
 import { Forbidden, Unauthorized } from '../errors.ts'
 
 /** Who a request comes from: a key's name, or `anyone` where the door is open. */

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { distance } from 'fastest-levenshtein'
 import { z } from 'zod'
-import { isMimeType } from './configKinds.ts'
-import { defaultLimits, type Limits } from './intake/inspect/limits.ts'
-import { canonicalType } from './intake/types.ts'
+import { defaultLimits, type Limits } from '../intake/inspect/limits.ts'
+import { canonicalType } from '../intake/types.ts'
+import { isMimeType } from './kinds.ts'
 
 const mostOf: Limits = {
   pixels: 2 ** 32,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import { canonicalType } from './intake/types.ts'
+import { canonicalType } from '../intake/types.ts'
 
 /** What an API key may do. */
 export const scopes = ['push', 'pull', 'read', 'admin'] as const

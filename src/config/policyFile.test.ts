@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
-import { readConfig } from './config.ts'
-import { ConfigError } from './errors.ts'
-import { defaultLimits } from './intake/inspect/limits.ts'
+import { readConfig } from '../config.ts'
+import { ConfigError } from '../errors.ts'
+import { defaultLimits } from '../intake/inspect/limits.ts'
 
 function policyOf(file: unknown, env: Record<string, string> = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'clipgate-policy-'))

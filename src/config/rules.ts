@@ -1,0 +1,65 @@
+import { isIP } from 'node:net'
+import type { ApiKey } from './kinds.ts'
+import { prefix, type SettingName, type Values } from './settings.ts'
+
+/** Settings that are each well-formed and do not go together. One that is malformed itself is left out: it has been told. */
+export function contradictions(values: Partial<Values>, env: Record<string, string | undefined>): string[] {
+  const problems: string[] = []
+  const given = (name: SettingName) => Boolean(env[prefix + name] || env[`${prefix}${name}_FILE`])
+  if (values.PUSH_AUTH === 'none' && values.HOST !== undefined && !isLoopback(values.HOST))
+    problems.push(
+      `${prefix}PUSH_AUTH=none opens the push door to everybody, so ${prefix}HOST must be a loopback address.`,
+    )
+  if (given('GENESYS_CLIENT_ID') !== given('GENESYS_CLIENT_SECRET'))
+    problems.push(`${prefix}GENESYS_CLIENT_ID and ${prefix}GENESYS_CLIENT_SECRET belong together: set both or none.`)
+  if (given('GENESYS_USER_CLIENT_ID') && !given('GENESYS_CLIENT_ID'))
+    problems.push(
+      `${prefix}GENESYS_USER_CLIENT_ID needs ${prefix}GENESYS_CLIENT_ID and ${prefix}GENESYS_CLIENT_SECRET beside it: reading goes by them.`,
+    )
+  if (given('GENESYS_USER_CLIENT_SECRET') && !given('GENESYS_USER_CLIENT_ID'))
+    problems.push(`${prefix}GENESYS_USER_CLIENT_SECRET needs ${prefix}GENESYS_USER_CLIENT_ID.`)
+  if (given('ALERT_WEBHOOK') !== given('ALERT_WEBHOOK_SECRET'))
+    problems.push(`${prefix}ALERT_WEBHOOK and ${prefix}ALERT_WEBHOOK_SECRET belong together: set both or none.`)
+  for (const [name, key] of [
+    ['MAX_FILE_BYTES', 'maxFileBytes'],
+    ['ALLOWED_TYPES', 'allowedTypes'],
+  ] as const)
+    if (given(name) && values.POLICY_FILE?.[key] !== undefined)
+      problems.push(`${prefix}${name} and ${key} in ${prefix}POLICY_FILE are both set. Keep one.`)
+  if (values.PULL_QUEUES && values.PULL_QUEUES.length > 0 && !given('GENESYS_CLIENT_ID'))
+    problems.push(`${prefix}PULL_QUEUES needs ${prefix}GENESYS_CLIENT_ID and ${prefix}GENESYS_CLIENT_SECRET.`)
+  return problems
+}
+
+/** What nothing can be served without. One that is malformed is left out: it has been told, and may be what is missing. */
+export function missingToServe(values: Partial<Values>): string[] {
+  const problems: string[] = []
+  const { API_KEYS: apiKeys, PUSH_SIGNING_SECRETS: signingSecrets, PULL_QUEUES: queues, SCAN: scan } = values
+  const pushes = apiKeys && signingSecrets && (values.PUSH_AUTH === 'none' || mayPush(apiKeys, signingSecrets))
+  const pulls = apiKeys && queues && values.GENESYS_CLIENT_ID !== undefined && mayPull(apiKeys, queues)
+  if (apiKeys && signingSecrets && queues && !pushes && !pulls)
+    problems.push(
+      `No door is configured. Set ${prefix}API_KEYS to a key with the scope push, ${prefix}PUSH_SIGNING_SECRETS, or ` +
+        `${prefix}PUSH_AUTH=none on a loopback host; or, to pull, credentials of Genesys Cloud with ${prefix}PULL_QUEUES ` +
+        `or a key with the scope pull.`,
+    )
+  if (scan === 'required' && values.CLAMD === undefined)
+    problems.push(
+      `No scan engine is configured, and ${prefix}SCAN is required. Two ways out: configure an engine (${prefix}CLAMD; ` +
+        `${prefix}ICAP_URL, ${prefix}SCAN_COMMAND and ${prefix}SCAN_HTTP_URL are not there yet), or take ` +
+        `files unscanned with ${prefix}SCAN=off, which is shown on each record and in /health/ready.`,
+    )
+  return problems
+}
+
+export function mayPush(apiKeys: ApiKey[], signingSecrets: string[]): boolean {
+  return signingSecrets.length > 0 || apiKeys.some((key) => key.scopes.includes('push'))
+}
+
+export function mayPull(apiKeys: ApiKey[], queues: string[]): boolean {
+  return queues.length > 0 || apiKeys.some((key) => key.scopes.includes('pull'))
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
+}

@@ -1,0 +1,108 @@
+import { z } from 'zod'
+import { ways as allWays, type Way } from '../attachment.ts'
+import { logLevels } from '../telemetry/log.ts'
+import {
+  alertKinds,
+  apiKeys,
+  clamdAddress,
+  hostPatterns,
+  httpUrl,
+  isAlertKind,
+  list,
+  mimeTypes,
+  oneOf,
+  origins,
+  platformIds,
+  proxies,
+  signingSecrets,
+  wholeNumber,
+} from './kinds.ts'
+import { policyFile } from './policyFile.ts'
+
+export const prefix = 'CLIPGATE_'
+
+const isWay = (name: string): name is Way => (allWays as readonly string[]).includes(name)
+
+/** Every setting: what it must be, and what it is when it is not set. The contract's table says what each means. */
+export const settings = {
+  HOST: z.string().default('127.0.0.1'),
+  PORT: wholeNumber(0, 65535).default(8080),
+  PUBLIC_URL: httpUrl.optional(),
+  DATA_DIR: z.string().default('./data'),
+  MASTER_KEY_FILE: z.string().optional(),
+  API_KEYS: apiKeys.default([]),
+  PUSH_SIGNING_SECRETS: signingSecrets.default([]),
+  CORS_ORIGINS: origins.default([]),
+  PUSH_AUTH: oneOf('none').optional(),
+  ALLOWED_TYPES: mimeTypes.default(['image/jpeg', 'image/png', 'image/gif', 'application/pdf', 'text/plain']),
+  MAX_FILE_BYTES: wholeNumber(1, 2 ** 40).default(10 * 1024 * 1024),
+  POLICY_FILE: z.string().transform(policyFile).optional(),
+  MAX_UPLOADS: wholeNumber(1, 10_000).default(256),
+  RATE_LIMIT: wholeNumber(1, 1_000_000).optional(),
+  QUOTA_BYTES_PER_CONVERSATION_DAY: wholeNumber(1, 2 ** 50).optional(),
+  QUOTA_FILES_PER_CONVERSATION_DAY: wholeNumber(1, 1_000_000).optional(),
+  TRUSTED_PROXIES: proxies.default([]),
+  SCAN: oneOf('required', 'off').default('required'),
+  CLAMD: clamdAddress.optional(),
+  GENESYS_DOMAIN: z
+    .string()
+    .regex(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/, "a region's domain such as mypurecloud.ie")
+    .default('mypurecloud.com'),
+  GENESYS_CLIENT_ID: z.string().optional(),
+  GENESYS_CLIENT_SECRET: z.string().optional(),
+  GENESYS_USER_CLIENT_ID: z.string().optional(),
+  GENESYS_USER_CLIENT_SECRET: z.string().optional(),
+  GENESYS_LOGIN_URL: httpUrl.optional(),
+  GENESYS_API_URL: httpUrl.optional(),
+  // Of no effect until the gateway is there; known, so that the four overrides can always be given together.
+  GENESYS_GUEST_URL: z.string().optional(),
+  GENESYS_CDN_URL: z.string().optional(),
+  GENESYS_REQUESTS_PER_MINUTE: wholeNumber(1, 100_000).default(270),
+  PULL_QUEUES: platformIds.default([]),
+  DOWNLOAD_HOSTS: hostPatterns.default([]),
+  // As it is: a slash at its end is a part of it.
+  ALERT_WEBHOOK: z.url({ protocol: /^https?$/, error: 'an address that begins with http:// or https://' }).optional(),
+  ALERT_WEBHOOK_SECRET: z
+    .string()
+    .regex(/^[\x21-\x7e]{20,}$/, 'at least 20 visible characters')
+    .optional(),
+  ALERT_ON: list
+    .refine((kinds) => kinds.length > 0 && kinds.every((kind) => isAlertKind(kind)), `out of ${alertKinds.join(', ')}`)
+    .transform((kinds) => [...new Set(kinds)].filter(isAlertKind))
+    .default(['refused']),
+  CONFIRM: list
+    .refine(
+      (ways) => ways.length > 0 && (ways.join() === 'off' || ways.every((way) => isWay(way))),
+      `off, or ways out of ${allWays.join(', ')}`,
+    )
+    .transform((ways) => (ways.join() === 'off' ? [] : [...new Set(ways)].filter(isWay)))
+    .default(['message', 'attributes']),
+  LANGUAGE: z
+    .string()
+    .regex(/^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$/, 'a language such as en or pt-BR')
+    .default('en'),
+  TEXTS_DIR: z.string().optional(),
+  RETENTION_DAYS: wholeNumber(1, 36_500).optional(),
+  DOCS: oneOf('open', 'read').optional(),
+  LOG_LEVEL: oneOf(...logLevels).default('info'),
+  MIGRATE: oneOf('auto', 'off').default('auto'),
+  ROLES: oneOf('all').default('all'),
+} as const
+
+export type SettingName = keyof typeof settings
+export type Values = { [Name in SettingName]: z.output<(typeof settings)[Name]> }
+
+export const secretSettings: SettingName[] = [
+  'API_KEYS',
+  'PUSH_SIGNING_SECRETS',
+  'GENESYS_CLIENT_SECRET',
+  'GENESYS_USER_CLIENT_SECRET',
+  'ALERT_WEBHOOK_SECRET',
+]
+
+/** Settings of the contract that this version does not have: setting one is an error, since silence would deceive. */
+export const notYet = (
+  'FILES_URL DATABASE_URL STORAGE_URL ICAP_URL SCAN_COMMAND SCAN_HTTP_URL ' +
+  'UPLOAD_HOSTS GATEWAY_DEPLOYMENTS ' +
+  'FRAME_ANCESTORS'
+).split(' ')
