@@ -43,7 +43,12 @@ module.exports = {
       from: { path: '^src/config(\\.ts$|/)' },
       to: {
         path: '^src/',
-        pathNot: [leaf, '^src/config/', '^src/intake/(types|inspect/limits)\\.ts$', '^src/telemetry/log\\.ts$'],
+        pathNot: [
+          leaf,
+          '^src/config/',
+          '^src/intake/(types|inspect/limits)\\.ts$',
+          '^src/(telemetry/log|scan/settings)\\.ts$',
+        ],
       },
     },
     {

@@ -46,7 +46,7 @@ describe('without any setting', () => {
         keep: 'original',
       },
       scan: 'required',
-      engines: { clamd: null },
+      engines: { clamd: null, icap: null, command: null, http: null },
       genesys: null,
       pull: { queues: [], downloadHosts: [] },
       alert: null,
@@ -261,7 +261,7 @@ describe('an unknown setting', () => {
     ])
   })
 
-  it.each(['ICAP_URL', 'DATABASE_URL', 'STORAGE_URL', 'GATEWAY_DEPLOYMENTS'])(
+  it.each(['FILES_URL', 'DATABASE_URL', 'STORAGE_URL', 'GATEWAY_DEPLOYMENTS'])(
     '%s, which a later version has, is refused in these words',
     (name) => {
       expect(problemsOf({ [name]: 'x' })).toEqual([`CLIPGATE_${name} is not available in this version yet. Remove it.`])
@@ -432,5 +432,76 @@ describe('to serve', () => {
   it('a key that may push, or an open door on a loopback host, is enough', () => {
     servable({ SCAN: 'off', API_KEYS: `a:push:${secret}` })
     servable({ SCAN: 'off', PUSH_AUTH: 'none' })
+  })
+})
+
+describe('an engine', () => {
+  const engines = (env: Record<string, string>) => read(env).config.engines
+
+  it.each([
+    ['icap://av.example:1344/avscan', { host: 'av.example', port: 1344, tls: false, service: '/avscan' }],
+    ['icaps://av.example/avscan', { port: 11344, tls: true }],
+    ['icap://[::1]:80/avscan', { host: '::1', port: 80 }],
+    [
+      'icap://av.example/a/b?mode=simple&method=reqmod&preview=0',
+      { service: '/a/b?mode=simple', method: 'REQMOD', preview: 0 },
+    ],
+    ['icap://av.example/avscan?found=X-Our-Threat,X-Other', { service: '/avscan', found: ['x-our-threat', 'x-other'] }],
+  ])('by ICAP is reached as %s', (url, expected) => {
+    const defaults = { port: 1344, tls: false, service: '/avscan', method: 'RESPMOD', preview: null, found: [] }
+    expect(engines({ ICAP_URL: url }).icap).toEqual({ host: 'av.example', ...defaults, ...expected })
+  })
+
+  it.each([
+    'http://av.example/avscan',
+    'icap://av.example',
+    'icap://av.example/',
+    'icap:///avscan',
+    'icap://user:password@av.example/avscan',
+    'icap://av.example/avscan#x',
+    'icap://av.example/avscan?method=options',
+    'icap://av.example/avscan?preview=-1',
+    'icap://av.example/avscan?found=a b',
+    'icap://av.example/av scan',
+  ])('by ICAP cannot be reached as %s', (url) => {
+    expect(problemsOf({ ICAP_URL: url })).toEqual([
+      expect.stringMatching(/^CLIPGATE_ICAP_URL must be icap:\/\/host:port/),
+    ])
+  })
+
+  it('that is a program is words, or a list of them', () => {
+    expect(engines({ SCAN_COMMAND: ' /bin/engine  --stdin -' }).command).toEqual(['/bin/engine', '--stdin', '-'])
+    expect(engines({ SCAN_COMMAND: '["/bin/an engine", "a b"]' }).command).toEqual(['/bin/an engine', 'a b'])
+    for (const bad of ['[]', '[1]', '["a"', '   '])
+      expect(problemsOf({ SCAN_COMMAND: bad })).toEqual([
+        'CLIPGATE_SCAN_COMMAND must be a program and its arguments, or a JSON list of them.',
+      ])
+  })
+
+  it('behind HTTP is an address without credentials; its token is a secret', () => {
+    const { config, secrets } = readConfig({
+      CLIPGATE_SCAN_HTTP_URL: 'https://scan.example/judge/',
+      CLIPGATE_SCAN_HTTP_TOKEN: 'a-token',
+    })
+    expect(config.engines.http).toEqual({ url: 'https://scan.example/judge/' })
+    expect(secrets.scanHttpToken).toBe('a-token')
+    expect(JSON.stringify([config, secrets])).not.toContain('a-token')
+    expect(problemsOf({ SCAN_HTTP_URL: 'https://user:password@scan.example/' })).toHaveLength(1)
+    expect(problemsOf({ SCAN_HTTP_TOKEN: 'a-token' })).toEqual([
+      'CLIPGATE_SCAN_HTTP_TOKEN needs CLIPGATE_SCAN_HTTP_URL.',
+    ])
+  })
+
+  it.each(['CLAMD', 'ICAP_URL', 'SCAN_COMMAND', 'SCAN_HTTP_URL'])('%s is enough to serve', (name) => {
+    const values: Record<string, string> = {
+      CLAMD: 'tcp://localhost:3310',
+      ICAP_URL: 'icap://localhost/avscan',
+      SCAN_COMMAND: 'engine',
+      SCAN_HTTP_URL: 'http://localhost/',
+    }
+    const env = { [`CLIPGATE_${name}`]: values[name]!, CLIPGATE_PUSH_AUTH: 'none' }
+    const { config, secrets } = readConfig(env, { toServe: true })
+    expect(() => requireServable(config, secrets)).not.toThrow()
+    expect(() => readConfig({ CLIPGATE_PUSH_AUTH: 'none' }, { toServe: true })).toThrow('No scan engine')
   })
 })

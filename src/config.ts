@@ -7,6 +7,7 @@ import { contradictions, isLoopback, mayPull, mayPush, missingToServe } from './
 import { prefix, type SettingName, settings, type Values } from './config/settings.ts'
 import { ConfigError } from './errors.ts'
 import { defaultLimits, type Strictness } from './intake/inspect/limits.ts'
+import type { EngineSettings } from './scan/settings.ts'
 import type { logLevels } from './telemetry/log.ts'
 
 /** Frozen, grouped, typed. Sizes are in bytes. */
@@ -19,7 +20,7 @@ export interface Config {
   quota: { filesPerDay: number | null; bytesPerDay: number | null }
   policy: { maxFileBytes: number; allowedTypes: string[]; strictness: Strictness; keep: 'original' | 'safe_copy' }
   scan: 'required' | 'off'
-  engines: { clamd: { path: string } | { host: string; port: number } | null }
+  engines: EngineSettings
   /** Null: without credentials nothing is confirmed. */
   genesys: {
     clientId: string
@@ -47,6 +48,7 @@ export interface Secrets {
   genesysClientSecret: string | null
   genesysUserClientSecret: string | null
   alertWebhookSecret: string | null
+  scanHttpToken: string | null
 }
 
 /**
@@ -85,6 +87,9 @@ export function requireServable(config: Config, { apiKeys, pushSigningSecrets }:
     GENESYS_CLIENT_ID: config.genesys?.clientId,
     SCAN: config.scan,
     CLAMD: config.engines.clamd ?? undefined,
+    ICAP_URL: config.engines.icap ?? undefined,
+    SCAN_COMMAND: config.engines.command ?? undefined,
+    SCAN_HTTP_URL: config.engines.http?.url,
   })
   if (problems.length > 0) throw new ConfigError(problems)
 }
@@ -133,7 +138,12 @@ function toConfig(values: Values): Config {
       keep: values.POLICY_FILE?.keep ?? 'original',
     },
     scan: values.SCAN,
-    engines: { clamd: values.CLAMD ?? null },
+    engines: {
+      clamd: values.CLAMD ?? null,
+      icap: values.ICAP_URL ?? null,
+      command: values.SCAN_COMMAND ?? null,
+      http: values.SCAN_HTTP_URL === undefined ? null : { url: values.SCAN_HTTP_URL },
+    },
     genesys:
       values.GENESYS_CLIENT_ID === undefined
         ? null
@@ -176,6 +186,7 @@ function toSecrets(values: Values): Secrets {
     genesysClientSecret: values.GENESYS_CLIENT_SECRET ?? null,
     genesysUserClientSecret: values.GENESYS_USER_CLIENT_SECRET ?? null,
     alertWebhookSecret: values.ALERT_WEBHOOK_SECRET ?? null,
+    scanHttpToken: values.SCAN_HTTP_TOKEN ?? null,
   }
   const hidden = { value: () => '[secrets]' }
   return Object.defineProperties(secrets, { toJSON: hidden, [inspect.custom]: hidden })

@@ -158,7 +158,8 @@ async function compose(
       ? createAlerter({ records, url: config.alert.webhook, secret: alertWebhookSecret, clock, events })
       : null
   const scanners =
-    overrides.scanners ?? (config.scan === 'off' ? null : enginesOf(config.engines, clock, events.engineJudged))
+    overrides.scanners ??
+    (config.scan === 'off' ? null : enginesOf(config.engines, { token: secrets.scanHttpToken, clock, events }))
   const scan = scanners ? 'required' : 'off'
   const copies = createCopyMaker({ hidden: [config.dataDir, dirname(config.masterKeyFile)] })
   open.push(() => copies.close())
@@ -220,7 +221,7 @@ async function compose(
     clock,
   })
   const { headersMs, uploads, readers } = { ...times, ...overrides.times }
-  const ready = readiness(probesOf({ config, records, storage, admission, scanners, genesys, pulling }), clock)
+  const ready = readiness(probesOf({ config, records, storage, admission, scanners, genesys, pulling, clock }), clock)
   const denials = createDenials({ records, clock, events })
   const { publicUrl, trustedProxies } = config.http
   const { version } = manifest

@@ -1,3 +1,4 @@
+import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import { Unavailable } from './errors.ts'
 import type { GenesysClient } from './genesys/client.ts'
@@ -16,13 +17,23 @@ export interface ProbedParts {
   scanners: Scanner[] | null
   genesys: GenesysClient | null
   pulling: Pulling | null
+  clock: Clock
 }
 
 /**
  * What readiness asks. Anybody may ask it, so an answer serves for a while: asking must not wear out the disk or our share
  * of the platform.
  */
-export function probesOf({ config, records, storage, admission, scanners, genesys, pulling }: ProbedParts): Probe[] {
+export function probesOf({
+  config,
+  records,
+  storage,
+  admission,
+  scanners,
+  genesys,
+  pulling,
+  clock,
+}: ProbedParts): Probe[] {
   return [
     { name: 'records', needed: true, freshMs: 1000, ask: async () => void (await records.check()) },
     {
@@ -36,17 +47,26 @@ export function probesOf({ config, records, storage, admission, scanners, genesy
         return undefined
       },
     },
-    { name: 'scan', needed: true, freshMs: 5000, ask: () => askScanners(scanners) },
+    { name: 'scan', needed: true, freshMs: 5000, ask: () => askScanners(scanners, clock) },
     { name: 'genesys', needed: false, freshMs: 30_000, ask: () => askGenesys(config, genesys) },
     { name: 'outbox', needed: false, freshMs: 1000, ask: () => askOutbox(records) },
     ...(pulling ? [{ name: 'pull', needed: false, freshMs: 1000, ask: () => askPull(records, pulling) }] : []),
   ]
 }
 
-async function askScanners(scanners: Scanner[] | null): Promise<string | undefined> {
+async function askScanners(scanners: Scanner[] | null, clock: Clock): Promise<string | undefined> {
   if (!scanners) return 'off: files are taken unscanned'
-  await Promise.all(scanners.map((scanner) => scanner.check()))
-  return undefined
+  const known = await Promise.all(scanners.map(async (scanner) => ({ scanner, signatures: await scanner.check() })))
+  const told = known.flatMap(({ scanner: { name }, signatures }) =>
+    signatures ? [`${name}: ${signatures.version}${ageOf(signatures.madeAt, clock)}`] : [],
+  )
+  return told.length > 0 ? told.join('; ') : undefined
+}
+
+function ageOf(madeAt: Date | null, clock: Clock): string {
+  if (!madeAt) return ''
+  const hours = Math.max(0, Math.floor((clock.now().getTime() - madeAt.getTime()) / 3_600_000))
+  return `, signatures ${hours < 48 ? `${hours} hours` : `${Math.floor(hours / 24)} days`} old`
 }
 
 async function askGenesys(config: Config, genesys: GenesysClient | null): Promise<string | undefined> {

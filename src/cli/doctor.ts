@@ -5,7 +5,7 @@ import { systemClock } from '../clock.ts'
 import { type Config, readConfig, type Secrets } from '../config.ts'
 import { ConfigError } from '../errors.ts'
 import { comparePolicy } from '../genesys/content/compare.ts'
-import { clamd } from '../scan/clamd.ts'
+import { enginesOf } from '../scan/engines.ts'
 import { keyRing, readKeyFile } from '../seal/keys.ts'
 import { createUserFor, dataPaths, openGenesys, openRecords } from '../service.ts'
 import { createEvents } from '../telemetry/events.ts'
@@ -43,28 +43,31 @@ async function examine(io: Io): Promise<Finding[]> {
     throw error
   }
   if (problems.length === 0) find('configuration', 'ok', `listens on ${config.http.host}:${config.http.port}`)
-  await examineEngines(config, find)
+  await examineEngines(config, secrets, find)
   await examineFiles(config, find)
   await examineData(config, find)
   await examineGenesys(config, secrets, find)
   return findings
 }
 
-async function examineEngines({ scan, engines }: Config, find: Find): Promise<void> {
+async function examineEngines({ scan, engines }: Config, { scanHttpToken }: Secrets, find: Find): Promise<void> {
   if (scan === 'off') return find('scan', 'warning', 'off: files are taken unscanned, and their records say so')
-  if (!engines.clamd) return
-  await clamd({ address: engines.clamd, clock: systemClock })
-    .version()
-    .then(
-      (version) => {
-        find('scan', 'ok', `clamd answers: ${version}. Its TemporaryDirectory holds files in the clear: use a tmpfs`)
-        const made = Date.parse(version.split('/')[2] ?? '')
-        const days = Math.floor((systemClock.now().getTime() - made) / 86_400_000)
-        if (Number.isNaN(made)) find('scan', 'warning', 'clamd does not tell how old its signatures are')
-        else if (days > 7) find('scan', 'warning', `the signatures of clamd are ${days} days old`)
+  const events = createEvents(createLog('silent'), createMetrics())
+  const scanners = enginesOf(engines, { token: scanHttpToken, clock: systemClock, events })
+  for (const scanner of scanners) {
+    await scanner.check().then(
+      (signatures) => {
+        const told = signatures ? `${scanner.name} answers: ${signatures.version}` : `${scanner.name} answers`
+        const clear = scanner.name === 'clamd' ? '. Its TemporaryDirectory holds files in the clear: use a tmpfs' : ''
+        find('scan', 'ok', told + clear)
+        const age = signatures?.madeAt ? systemClock.now().getTime() - signatures.madeAt.getTime() : null
+        const days = age === null ? null : Math.floor(age / 86_400_000)
+        if (days === null) find('scan', 'warning', `${scanner.name} does not tell how old its signatures are`)
+        else if (days > 7) find('scan', 'warning', `the signatures of ${scanner.name} are ${days} days old`)
       },
-      (error: Error) => find('scan', 'failed', `clamd: ${error.message}`),
+      (error: Error) => find('scan', 'failed', error.message),
     )
+  }
 }
 
 function problemsToServe(env: Io['env']): string[] {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { canonicalType } from '../intake/types.ts'
+import type { IcapSettings } from '../scan/settings.ts'
 
 /** What an API key may do. */
 export const scopes = ['push', 'pull', 'read', 'admin'] as const
@@ -27,6 +28,14 @@ export const oneOf = <const T extends string>(...values: T[]) =>
 export const httpUrl = z
   .url({ protocol: /^https?$/, error: 'an address that begins with http:// or https://' })
   .transform((text) => text.replace(/\/+$/, ''))
+
+/** As it is: a slash at its end is a part of it. */
+export const exactUrl = z
+  .url({ protocol: /^https?$/, error: 'an address that begins with http:// or https://' })
+  .refine((text) => {
+    const { username, password } = new URL(text)
+    return username === '' && password === ''
+  }, 'an address without a user or a password')
 
 export const list = z.string().transform((text) =>
   text
@@ -79,6 +88,61 @@ export const clamdAddress = z.string().transform((text, context) => {
   context.addIssue({ code: 'custom', message: 'unix:/path or tcp://host:port' })
   return z.NEVER
 })
+
+/** `icap://host:1344/service?method=reqmod&preview=1024&found=X-Our-Threat`; the query that we do not know is the service's own. */
+export const icapAddress = z.string().transform((text, context): IcapSettings => {
+  const problem = (message: string) => {
+    context.addIssue({ code: 'custom', message })
+    return z.NEVER
+  }
+  const shape = 'icap://host:port/service or icaps://host:port/service'
+  const [, scheme, rest] = /^(icaps?):\/\/([\x21-\x7e]+)$/i.exec(text) ?? []
+  if (!scheme || !rest || !URL.canParse(`http://${rest}`)) return problem(shape)
+  const { hostname, username, password, pathname, searchParams, hash } = new URL(`http://${rest}`)
+  if (pathname === '/' || username !== '' || password !== '' || hash !== '') return problem(shape)
+  const tls = scheme.toLowerCase() === 'icaps'
+  const [, port] = /^[^/?]*:(\d+)(?:[/?]|$)/.exec(rest) ?? []
+  const taken = (name: string) => {
+    const value = searchParams.get(name)
+    searchParams.delete(name)
+    return value
+  }
+  const method = taken('method')?.toUpperCase() ?? 'RESPMOD'
+  if (method !== 'RESPMOD' && method !== 'REQMOD') return problem(`${shape} with method respmod or reqmod`)
+  const preview = taken('preview')
+  if (preview !== null && !/^\d{1,6}$/.test(preview)) return problem(`${shape} with a preview of up to 999999 bytes`)
+  const found = (taken('found') ?? '').split(',').filter((name) => name !== '')
+  if (!found.every((name) => /^[A-Za-z0-9-]+$/.test(name))) return problem(`${shape} with found as names of fields`)
+  return {
+    host: hostname.replace(/^\[|\]$/g, ''),
+    port: port === undefined ? (tls ? 11344 : 1344) : Number(port),
+    tls,
+    service: searchParams.size > 0 ? `${pathname}?${searchParams}` : pathname,
+    method,
+    preview: preview === null ? null : Number(preview),
+    found: found.map((name) => name.toLowerCase()),
+  }
+})
+
+/** Words between spaces, or a JSON list of them where one has a space of its own. No shell reads it. */
+export const commandLine = z.string().transform((text, context): string[] => {
+  const words = text.trimStart().startsWith('[') ? jsonOf(text) : text.split(/\s+/).filter((word) => word !== '')
+  const parsed = z
+    .array(z.string().regex(/^[^\0]+$/))
+    .min(1)
+    .safeParse(words)
+  if (parsed.success) return parsed.data
+  context.addIssue({ code: 'custom', message: 'a program and its arguments, or a JSON list of them' })
+  return z.NEVER
+})
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}
 
 export const proxies = list.refine(
   (items) =>

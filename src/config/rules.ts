@@ -20,6 +20,8 @@ export function contradictions(values: Partial<Values>, env: Record<string, stri
     problems.push(`${prefix}GENESYS_USER_CLIENT_SECRET needs ${prefix}GENESYS_USER_CLIENT_ID.`)
   if (given('ALERT_WEBHOOK') !== given('ALERT_WEBHOOK_SECRET'))
     problems.push(`${prefix}ALERT_WEBHOOK and ${prefix}ALERT_WEBHOOK_SECRET belong together: set both or none.`)
+  if (given('SCAN_HTTP_TOKEN') && !given('SCAN_HTTP_URL'))
+    problems.push(`${prefix}SCAN_HTTP_TOKEN needs ${prefix}SCAN_HTTP_URL.`)
   for (const [name, key] of [
     ['MAX_FILE_BYTES', 'maxFileBytes'],
     ['ALLOWED_TYPES', 'allowedTypes'],
@@ -43,11 +45,12 @@ export function missingToServe(values: Partial<Values>): string[] {
         `${prefix}PUSH_AUTH=none on a loopback host; or, to pull, credentials of Genesys Cloud with ${prefix}PULL_QUEUES ` +
         `or a key with the scope pull.`,
     )
-  if (scan === 'required' && values.CLAMD === undefined)
+  const engines = [values.CLAMD, values.ICAP_URL, values.SCAN_COMMAND, values.SCAN_HTTP_URL]
+  if (scan === 'required' && engines.every((engine) => engine === undefined))
     problems.push(
-      `No scan engine is configured, and ${prefix}SCAN is required. Two ways out: configure an engine (${prefix}CLAMD; ` +
-        `${prefix}ICAP_URL, ${prefix}SCAN_COMMAND and ${prefix}SCAN_HTTP_URL are not there yet), or take ` +
-        `files unscanned with ${prefix}SCAN=off, which is shown on each record and in /health/ready.`,
+      `No scan engine is configured, and ${prefix}SCAN is required. Two ways out: configure an engine (${prefix}CLAMD, ` +
+        `${prefix}ICAP_URL, ${prefix}SCAN_COMMAND or ${prefix}SCAN_HTTP_URL), or take files unscanned with ${prefix}SCAN=off, ` +
+        `which is shown on each record and in /health/ready.`,
     )
   return problems
 }

@@ -5,8 +5,11 @@ import {
   alertKinds,
   apiKeys,
   clamdAddress,
+  commandLine,
+  exactUrl,
   hostPatterns,
   httpUrl,
+  icapAddress,
   isAlertKind,
   list,
   mimeTypes,
@@ -44,6 +47,13 @@ export const settings = {
   TRUSTED_PROXIES: proxies.default([]),
   SCAN: oneOf('required', 'off').default('required'),
   CLAMD: clamdAddress.optional(),
+  ICAP_URL: icapAddress.optional(),
+  SCAN_COMMAND: commandLine.optional(),
+  SCAN_HTTP_URL: exactUrl.optional(),
+  SCAN_HTTP_TOKEN: z
+    .string()
+    .regex(/^[\x21-\x7e]+$/, 'visible characters')
+    .optional(),
   GENESYS_DOMAIN: z
     .string()
     .regex(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/, "a region's domain such as mypurecloud.ie")
@@ -60,8 +70,7 @@ export const settings = {
   GENESYS_REQUESTS_PER_MINUTE: wholeNumber(1, 100_000).default(270),
   PULL_QUEUES: platformIds.default([]),
   DOWNLOAD_HOSTS: hostPatterns.default([]),
-  // As it is: a slash at its end is a part of it.
-  ALERT_WEBHOOK: z.url({ protocol: /^https?$/, error: 'an address that begins with http:// or https://' }).optional(),
+  ALERT_WEBHOOK: exactUrl.optional(),
   ALERT_WEBHOOK_SECRET: z
     .string()
     .regex(/^[\x21-\x7e]{20,}$/, 'at least 20 visible characters')
@@ -98,11 +107,12 @@ export const secretSettings: SettingName[] = [
   'GENESYS_CLIENT_SECRET',
   'GENESYS_USER_CLIENT_SECRET',
   'ALERT_WEBHOOK_SECRET',
+  'SCAN_HTTP_TOKEN',
 ]
 
 /** Settings of the contract that this version does not have: setting one is an error, since silence would deceive. */
 export const notYet = (
-  'FILES_URL DATABASE_URL STORAGE_URL ICAP_URL SCAN_COMMAND SCAN_HTTP_URL ' +
+  'FILES_URL DATABASE_URL STORAGE_URL ' +
   'UPLOAD_HOSTS GATEWAY_DEPLOYMENTS ' +
   'FRAME_ANCESTORS'
 ).split(' ')

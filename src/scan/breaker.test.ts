@@ -1,23 +1,22 @@
 import { expect, it } from 'vitest'
+import { fakeEngine, scannable } from '../../tests/fixtures/engines.ts'
 import { manualClock } from '../../tests/genesys/clock.ts'
 import type { Verdict } from '../attachment.ts'
 import { withBreaker } from './breaker.ts'
 
-const file = { size: 0, async *open() {} }
+const file = scannable()
 
 function start() {
   const clock = manualClock()
   let asked = 0
   const engine = { verdict: 'failed' as Verdict['verdict'] }
   const guarded = withBreaker(
-    {
-      name: 'test-engine',
-      async scan() {
+    fakeEngine({
+      say: () => {
         asked += 1
-        return { engine: 'test-engine', verdict: engine.verdict, at: '' }
+        return { verdict: engine.verdict }
       },
-      check: async () => {},
-    },
+    }),
     clock,
   )
   const scan = async () => (await guarded.scan(file)).verdict

@@ -14,7 +14,7 @@ export function withBreaker(scanner: Scanner, clock: Clock): Scanner {
   let pausedUntil = 0
   return {
     ...scanner,
-    async scan(file) {
+    async scan(file, options) {
       const now = clock.now()
       const left = pausedUntil - now.getTime()
       // A pause that would last longer was begun before the clock was set back.
@@ -22,7 +22,7 @@ export function withBreaker(scanner: Scanner, clock: Clock): Scanner {
         return { engine: scanner.name, verdict: 'failed', detail: 'it failed again and again', at: now.toISOString() }
       // Whoever comes while this one tries finds the pause renewed.
       if (failures >= mostFailures) pausedUntil = now.getTime() + pauseMs
-      const verdict = await scanner.scan(file)
+      const verdict = await scanner.scan(file, options)
       failures = verdict.verdict === 'failed' ? failures + 1 : 0
       if (failures >= mostFailures) pausedUntil = clock.now().getTime() + pauseMs
       return verdict

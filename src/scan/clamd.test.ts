@@ -1,21 +1,16 @@
 import type { AddressInfo } from 'node:net'
 import { createServer, type Socket } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { scannable, unreadable } from '../../tests/fixtures/engines.ts'
 import { manualClock, until } from '../../tests/genesys/clock.ts'
 import { Unavailable } from '../errors.ts'
 import { clamd } from './clamd.ts'
+import { scannerOf } from './engine.ts'
 
 const versionTold = 'ClamAV 1.4.6/27400/Tue Nov 24 08:23:00 2026\0'
 
-/** A file of these pieces. */
-const file = (...pieces: Buffer[]) => ({
-  size: pieces.reduce((sum, { length }) => sum + length, 0),
-  async *open() {
-    yield* pieces
-  },
-})
-const small = file(Buffer.from('hello'), Buffer.from(' world'))
-const large = file(...Array.from({ length: 400 }, () => Buffer.alloc(65_536, 1)))
+const small = scannable(Buffer.from('hello'), Buffer.from(' world'))
+const large = scannable(...Array.from({ length: 400 }, () => Buffer.alloc(65_536, 1)))
 
 interface Stream {
   bytes: number
@@ -58,7 +53,7 @@ async function fake({ onStream = () => {}, onVersion = (socket) => socket.end(ve
   })
   const clock = manualClock()
   const { port } = server.address() as AddressInfo
-  return { clock, streams, engine: clamd({ address: { host: '127.0.0.1', port }, clock }) }
+  return { clock, streams, engine: scannerOf(clamd({ address: { host: '127.0.0.1', port }, clock }), clock) }
 }
 
 /** Answers once it has the whole file. */
@@ -149,7 +144,8 @@ describe('an engine that', () => {
   })
 
   it('is not there has no verdict, and says so when asked', async () => {
-    const engine = clamd({ address: { path: '/nowhere/clamd.sock' }, clock: manualClock() })
+    const clock = manualClock()
+    const engine = scannerOf(clamd({ address: { path: '/nowhere/clamd.sock' }, clock }), clock)
     expect(await engine.scan(small)).toMatchObject({ verdict: 'failed', detail: expect.stringContaining('ENOENT') })
     await expect(engine.check()).rejects.toThrow(Unavailable)
   })
@@ -227,14 +223,7 @@ describe('an engine that', () => {
 
   it('is given a file that cannot be read passes that on, and its turn too', async () => {
     const { engine } = await fake(answering('stream: OK\0'))
-    const damaged = {
-      size: 1,
-      // biome-ignore lint/correctness/useYield: it fails before it has anything
-      async *open(): AsyncGenerator<Buffer> {
-        throw new Error('damaged')
-      },
-    }
-    for (let i = 0; i < 12; i++) await expect(engine.scan(damaged)).rejects.toThrow('damaged')
+    for (let i = 0; i < 12; i++) await expect(engine.scan(unreadable)).rejects.toThrow('damaged')
     expect(await engine.scan(small)).toMatchObject({ verdict: 'clean' })
   })
 })

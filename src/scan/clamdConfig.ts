@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { ClamdAddress } from './clamd.ts'
+import type { ClamdAddress } from './settings.ts'
 
 /** What our own reading lets through at most. Sizes in bytes. */
 export interface Budgets {

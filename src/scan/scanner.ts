@@ -5,15 +5,28 @@ import { Refused, Unavailable } from '../errors.ts'
 export interface Scannable {
   /** Bytes. */
   size: number
+  /** Hex. */
+  sha256: string
   open(): AsyncIterable<Buffer>
+}
+
+/** What an engine knows threats by. */
+export interface Signatures {
+  /** It changes with them. */
+  version: string
+  /** Null: it does not tell. */
+  madeAt: Date | null
 }
 
 /** An engine. It resolves with what it says; that it cannot be reached or understood is the verdict `failed`. */
 export interface Scanner {
   name: string
-  scan(file: Scannable): Promise<Verdict>
+  /** `background`: what came in is judged first. */
+  scan(file: Scannable, options?: { background?: boolean }): Promise<Verdict>
   /** Throws `Unavailable` with the reason when it could not judge now. */
-  check(): Promise<void>
+  check(): Promise<Signatures | null>
+  /** At most a minute old. Null: it does not tell, or not now. */
+  signatures(): Promise<Signatures | null>
 }
 
 /**

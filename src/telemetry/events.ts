@@ -18,6 +18,7 @@ interface AuditRow {
  * and counted. Nothing here may carry a secret, a token, a file's name or its content.
  */
 export function createEvents(log: Log, metrics: Metrics) {
+  const engineVersions = new Map<string, string>()
   return {
     serving: (url: string) => log.info({ url }, 'serving'),
     stopping: () => log.info('stopping'),
@@ -167,6 +168,17 @@ export function createEvents(log: Log, metrics: Metrics) {
     engineJudged({ engine, verdict, detail }: Verdict): void {
       metrics.scans.inc({ engine, verdict })
       if (verdict === 'failed') log.warn({ engine, reason: detail }, 'an engine has no verdict')
+    },
+    engineKnown(engine: string, signatures: { version: string; madeAt: Date | null } | null): void {
+      const before = engineVersions.get(engine)
+      if (before !== undefined) metrics.scanEngine.remove({ engine, version: before })
+      engineVersions.delete(engine)
+      metrics.scanSignatures.remove({ engine })
+      if (signatures) {
+        engineVersions.set(engine, signatures.version)
+        metrics.scanEngine.set({ engine, version: signatures.version }, 1)
+      }
+      if (signatures?.madeAt) metrics.scanSignatures.set({ engine }, signatures.madeAt.getTime() / 1000)
     },
     platformCompared(counts: Record<string, number>): void {
       metrics.platformDifferences.reset()

@@ -24,6 +24,18 @@ export function createMetrics(uploadsRunning: () => number = () => 0) {
       labelNames: ['engine', 'verdict'],
       registers,
     }),
+    scanEngine: new Gauge({
+      name: 'clipgate_scan_engine_info',
+      help: 'By which signatures an engine judges, as it tells itself: always 1.',
+      labelNames: ['engine', 'version'],
+      registers,
+    }),
+    scanSignatures: new Gauge({
+      name: 'clipgate_scan_signatures_timestamp_seconds',
+      help: 'When the signatures of an engine were made, in seconds since 1970. Absent where it does not tell.',
+      labelNames: ['engine'],
+      registers,
+    }),
     erased: new Counter({ name: 'clipgate_erased_total', help: 'Files erased.', registers }),
     orphans: new Counter({
       name: 'clipgate_orphans_total',

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Attachment, Verdict } from '../../src/attachment.ts'
 import { type RefusalCode, Refused } from '../../src/errors.ts'
-import type { Scanner } from '../../src/scan/scanner.ts'
 import { memoryStorage } from '../../src/storage/memory.ts'
+import { fakeEngine } from '../fixtures/engines.ts'
 import { jpeg, jpegOfSize, png, text } from '../fixtures/files.ts'
 import { eventually, keys, startTestService, type TestService } from '../harness.ts'
 import { formEnd, formHead, pushHead, rawClient } from './raw.ts'
@@ -340,7 +340,9 @@ describe('422', () => {
     ['infected', 'malware'],
     ['unscannable', 'unscannable'],
   ])('what an engine calls %s is refused as %s, and the engine is not named to the sender', async (verdict, code) => {
-    const service = await startTestService({ overrides: { scanners: [engine({ verdict, detail: 'Eicar-Test' })] } })
+    const service = await startTestService({
+      overrides: { scanners: [fakeEngine({ say: () => ({ verdict, detail: 'Eicar-Test' }) })] },
+    })
     const { body } = await expectRefusal(service, text(), 422, code)
     expect(JSON.stringify(body)).not.toContain('Eicar')
     expect((await records(service))[0]?.detail).toContain('Eicar-Test')
@@ -360,7 +362,7 @@ describe('422', () => {
 
 describe('503 unavailable', () => {
   it('an engine that has no verdict never means clean: nothing is kept, and it is safe to send again', async () => {
-    const failing = engine({ verdict: 'failed', detail: 'connection refused' })
+    const failing = fakeEngine({ say: () => ({ verdict: 'failed', detail: 'connection refused' }) })
     const service = await startTestService({ overrides: { scanners: [failing] } })
     const { status, body, headers } = await service.push(text(), { conversationId: 'c-1' })
     expect([status, body.code]).toEqual([503, 'unavailable'])
@@ -428,13 +430,11 @@ async function running({ url }: TestService): Promise<number> {
 
 describe('500 internal', () => {
   it('says nothing of the inside', async () => {
-    const broken: Scanner = {
-      name: 'broken',
-      scan: async () => {
+    const broken = fakeEngine({
+      say: () => {
         throw new Error('a secret path /var/lib/clipgate')
       },
-      check: async () => {},
-    }
+    })
     const service = await startTestService({ overrides: { scanners: [broken] } })
     const { status, body } = await service.push(text())
     expect([status, body.code]).toEqual([500, 'internal'])
@@ -443,16 +443,3 @@ describe('500 internal', () => {
     await expectNothing(service)
   })
 })
-
-function engine(verdict: Pick<Verdict, 'verdict' | 'detail'>): Scanner {
-  return {
-    name: 'test-engine',
-    scan: async (file) => {
-      for await (const _ of file.open()) {
-        // An engine reads the whole file.
-      }
-      return { ...verdict, engine: 'test-engine', at: new Date().toISOString() }
-    },
-    check: async () => {},
-  }
-}

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import type { Attachment } from '../../src/attachment.ts'
 import { systemClock } from '../../src/clock.ts'
+import { fakeEngine } from '../fixtures/engines.ts'
 import { jpegOfSize, text } from '../fixtures/files.ts'
 import { keys, startTestService, type TestService } from '../harness.ts'
 import { pushHead, rawClient } from './raw.ts'
@@ -148,15 +149,7 @@ describe('the quota of a conversation and day', () => {
 
   it('is not used by the same delivery again, nor by what ends in a 503', async () => {
     let failing = true
-    const scanner = {
-      name: 'recovering',
-      scan: async () => ({
-        engine: 'recovering',
-        verdict: failing ? ('failed' as const) : ('clean' as const),
-        at: new Date().toISOString(),
-      }),
-      check: async () => {},
-    }
+    const scanner = fakeEngine({ say: () => ({ verdict: failing ? 'failed' : 'clean' }) })
     const service = await startTestService({
       env: { QUOTA_FILES_PER_CONVERSATION_DAY: '2' },
       overrides: { scanners: [scanner] },

@@ -7,6 +7,7 @@ import { defaultLimits } from '../../src/intake/inspect/limits.ts'
 import { createKeyFile } from '../../src/seal/keys.ts'
 import { createService } from '../../src/service.ts'
 import { memoryStorage } from '../../src/storage/memory.ts'
+import { fakeEngine } from '../fixtures/engines.ts'
 import { png, text } from '../fixtures/files.ts'
 import { keys, startTestService, temporaryFolder, testEnvironment } from '../harness.ts'
 import { rawClient } from './raw.ts'
@@ -58,13 +59,12 @@ describe('readiness', () => {
   })
 
   it('is lost with an engine that cannot be reached', async () => {
-    const away = {
-      name: 'away',
-      scan: async () => ({ engine: 'away', verdict: 'failed' as const, at: new Date().toISOString() }),
+    const away = fakeEngine({
+      say: () => ({ verdict: 'failed' }),
       check: async () => {
         throw new Error('connection refused')
       },
-    }
+    })
     const { get } = await startTestService({ overrides: { scanners: [away] } })
     const { status, body } = await get<Ready>('/health/ready')
     expect([status, body.checks.scan]).toEqual([503, { ok: false, cause: 'connection refused' }])

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import type { Attachment } from '../../src/attachment.ts'
 import { systemClock } from '../../src/clock.ts'
+import { fakeEngine } from '../fixtures/engines.ts'
 import { type Fixture, jpegOfSize, png, text } from '../fixtures/files.ts'
 import { type Pushed, startTestService, type TestService } from '../harness.ts'
 import { formEnd, formHead } from './raw.ts'
@@ -131,14 +132,12 @@ describe('a signature that does not hold', () => {
 
   it('is not asked about by any engine', async () => {
     let asked = 0
-    const scanner = {
-      name: 'counting',
-      scan: async () => {
+    const scanner = fakeEngine({
+      say: () => {
         asked++
-        return { engine: 'counting', verdict: 'clean' as const, at: new Date().toISOString() }
+        return { verdict: 'clean' }
       },
-      check: async () => {},
-    }
+    })
     const service = await start({}, { scanners: [scanner] })
     await push(service, bodyOf(await png()), { secret: 'a-secret-of-somebody-else' })
     expect(asked).toBe(0)
@@ -173,11 +172,7 @@ describe('each signature holds once', () => {
 
   it('but a 503 does not use it up', async () => {
     let verdict: 'failed' | 'clean' = 'failed'
-    const scanner = {
-      name: 'recovering',
-      scan: async () => ({ engine: 'recovering', verdict, at: new Date().toISOString() }),
-      check: async () => {},
-    }
+    const scanner = fakeEngine({ say: () => ({ verdict }) })
     const service = await start({}, { scanners: [scanner] })
     const body = bodyOf(await png())
     const first = await push(service, body)

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Attachment } from '../../src/attachment.ts'
 import { systemClock } from '../../src/clock.ts'
+import { fakeEngine } from '../fixtures/engines.ts'
 import { jpegOfSize, png, text } from '../fixtures/files.ts'
 import { eventually, keys, type Pushed, startTestService, type TestService } from '../harness.ts'
 import { formHead, pushHead, rawClient } from './raw.ts'
@@ -91,11 +92,7 @@ describe('a ticket', () => {
 
   it('is not spent by a 503, a bad form or a cut connection', async () => {
     let verdict: 'failed' | 'clean' = 'failed'
-    const scanner = {
-      name: 'recovering',
-      scan: async () => ({ engine: 'recovering', verdict, at: new Date().toISOString() }),
-      check: async () => {},
-    }
+    const scanner = fakeEngine({ say: () => ({ verdict }) })
     const service = await startTestService({ overrides: { scanners: [scanner] } })
     const { body } = await issue(service, { conversationId: 'c-1' })
     expect((await pushWith(service, body.ticket)).status).toBe(503)

@@ -3,42 +3,37 @@ import { describe, expect, it } from 'vitest'
 import type { Attachment } from '../../src/attachment.ts'
 import { systemClock } from '../../src/clock.ts'
 import { clamd } from '../../src/scan/clamd.ts'
+import { scannerOf } from '../../src/scan/engine.ts'
+import { scannableOf } from '../fixtures/engines.ts'
 import { text } from '../fixtures/files.ts'
 import { zipOf } from '../fixtures/zips.ts'
 import { keys, startTestService, temporaryFolder, testEnvironment } from '../harness.ts'
 import { run } from '../journeys/process.ts'
 import { hasClamd, marker, startClamd, threat } from './clamd.ts'
 
-const scannable = (bytes: Buffer) => ({
-  size: bytes.length,
-  async *open() {
-    for (let at = 0; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536)
-  },
-})
-
 describe.skipIf(!hasClamd)('a real clamd (apt-get install --no-install-recommends clamav-daemon)', () => {
   it('finds what is marked, wherever it stands, and nothing in what is not', async () => {
     const { socket } = await startClamd()
-    const engine = clamd({ address: { path: socket }, clock: systemClock })
+    const engine = scannerOf(clamd({ address: { path: socket }, clock: systemClock }), systemClock)
     const noise = randomBytes(3_000_000)
-    expect(await engine.scan(scannable(noise))).toMatchObject({
+    expect(await engine.scan(scannableOf(noise))).toMatchObject({
       verdict: 'clean',
       signatures: expect.stringMatching(/^ClamAV /),
     })
     const marked = Buffer.concat([noise, Buffer.from(marker), randomBytes(1000)])
-    expect(await engine.scan(scannable(marked))).toMatchObject({ verdict: 'infected', detail: threat })
+    expect(await engine.scan(scannableOf(marked))).toMatchObject({ verdict: 'infected', detail: threat })
     await engine.check()
   })
 
   it('never calls clean what is larger than it takes', async () => {
     const { socket } = await startClamd({ streamMaxLength: '1M' })
-    const engine = clamd({ address: { path: socket }, clock: systemClock })
+    const engine = scannerOf(clamd({ address: { path: socket }, clock: systemClock }), systemClock)
     for (let i = 0; i < 5; i++) {
-      const { verdict } = await engine.scan(scannable(randomBytes(8_000_000)))
+      const { verdict } = await engine.scan(scannableOf(randomBytes(8_000_000)))
       // It says so and hangs up; what it said may be lost with the connection.
       expect(['unscannable', 'failed']).toContain(verdict)
     }
-    expect(await engine.scan(scannable(randomBytes(1000)))).toMatchObject({ verdict: 'clean' })
+    expect(await engine.scan(scannableOf(randomBytes(1000)))).toMatchObject({ verdict: 'clean' })
   })
 
   it('judges what is pushed: a threat is refused and recorded, the rest is accepted with its verdict', async () => {
@@ -79,10 +74,10 @@ describe.skipIf(!hasClamd)('a real clamd (apt-get install --no-install-recommend
     const { address, socket } = await startClamd()
     const content = Buffer.concat([Buffer.alloc(31 * 1024 * 1024), Buffer.from(marker)])
     const bytes = zipOf({ parts: [{ name: 'a', content }] })
-    const engine = clamd({ address: { path: socket }, clock: systemClock })
-    expect(await engine.scan(scannable(bytes))).toMatchObject({ verdict: 'clean' })
+    const engine = scannerOf(clamd({ address: { path: socket }, clock: systemClock }), systemClock)
+    expect(await engine.scan(scannableOf(bytes))).toMatchObject({ verdict: 'clean' })
     const inMegabyte = zipOf({ parts: [{ name: 'a', content: content.subarray(-1024 * 1024) }] })
-    expect(await engine.scan(scannable(inMegabyte))).toMatchObject({ verdict: 'infected' })
+    expect(await engine.scan(scannableOf(inMegabyte))).toMatchObject({ verdict: 'infected' })
 
     const env = { SCAN: 'required', CLAMD: address, ALLOWED_TYPES: 'application/zip' }
     const service = await startTestService({ env })

@@ -63,6 +63,7 @@ export async function startClamd({ streamMaxLength = '25M', signatures = [] as s
   return {
     address: `unix:${path('clamd.sock')}`,
     socket: path('clamd.sock'),
+    config: path('clamd.conf'),
     stop,
     async startAgain() {
       child = await run()

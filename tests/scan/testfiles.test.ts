@@ -6,7 +6,9 @@ import { systemClock } from '../../src/clock.ts'
 import { readableTypes } from '../../src/intake/inspect/readers.ts'
 import { canonicalType } from '../../src/intake/types.ts'
 import { clamd } from '../../src/scan/clamd.ts'
+import { scannerOf } from '../../src/scan/engine.ts'
 import { judged } from '../corpus/judged.ts'
+import { scannableOf } from '../fixtures/engines.ts'
 import { hasClamd, startClamd } from './clamd.ts'
 
 const folder = '/usr/share/clamav-testfiles'
@@ -23,18 +25,13 @@ describe.skipIf(!hasFiles)(`ClamAV's own test files (${bring})`, () => {
     const { socket } = await startClamd({
       signatures: [`Clipgate.Test.Program:0:*:${told.subarray(0x40, 0x80).toString('hex')}`],
     })
-    const engine = clamd({ address: { path: socket }, clock: systemClock })
+    const engine = scannerOf(clamd({ address: { path: socket }, clock: systemClock }), systemClock)
     const outcomes = new Map<string, string[]>()
     for (const name of names) {
       const bytes = readFileSync(join(folder, name))
       const type = canonicalType(mime.getType(name) ?? 'application/octet-stream')
       const refusal = await judged({ name, type, bytes }, [...readableTypes, type])
-      const { verdict } = await engine.scan({
-        size: bytes.length,
-        async *open() {
-          yield bytes
-        },
-      })
+      const { verdict } = await engine.scan(scannableOf(bytes))
       const outcome = refusal ? 'refused' : verdict
       outcomes.set(outcome, [...(outcomes.get(outcome) ?? []), name])
     }
