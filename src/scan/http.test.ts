@@ -98,6 +98,26 @@ it('an answer before the file was whole is never clean, and is believed when it 
   expect(await (await fake(early('infected'))).engine.scan(large)).toMatchObject({ verdict: 'infected' })
 })
 
+it('an answer that comes after the last byte, before we have seen that it was the last, is one to the whole file', async () => {
+  let goOn = () => {}
+  const answered = new Promise<void>((resolve) => {
+    goOn = resolve
+  })
+  const { engine } = await fake({
+    onFile: (request, response) => {
+      request.resume().on('end', () => response.end(JSON.stringify(clean), () => setImmediate(goOn)))
+    },
+  })
+  const slow = {
+    ...small,
+    async *open() {
+      yield* small.open()
+      await answered
+    },
+  }
+  expect(await engine.scan(slow)).toMatchObject({ verdict: 'clean' })
+})
+
 it('a connection that is cut is no verdict, before the answer or in it', async () => {
   const cut: Fake = { onFile: (request) => void request.socket.destroy() }
   const half: Fake = {

@@ -113,18 +113,21 @@ async function converse(
     wake()
   })
   const takesMore = () => !answered && !closed
+  let left = file?.size ?? 0
+  let sent = false
   try {
     if (file)
       for await (const piece of file.open()) {
         if (!takesMore()) break
+        left -= piece.length
+        // Before the last byte is written: an answer to all of it cannot come earlier, and need not wait for our end.
+        sent = left === 0
         if (request.write(piece)) continue
         await new Promise<void>((resolve) => {
           wake = resolve
           if (!takesMore()) resolve()
         })
       }
-    // Before the last byte is written: an answer to all of it cannot come earlier.
-    const sent = takesMore()
     request.end()
     const message = await response
     if (message.statusCode !== 200) throw new NoReply(`it answered ${message.statusCode}`)
