@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { scannable, unreadable } from '../../tests/fixtures/engines.ts'
 import { manualClock, until } from '../../tests/genesys/clock.ts'
@@ -105,7 +106,8 @@ it('an answer that comes after the last byte, before we have seen that it was th
   })
   const { engine } = await fake({
     onFile: (request, response) => {
-      request.resume().on('end', () => response.end(JSON.stringify(clean), () => setImmediate(goOn)))
+      request.socket.once('close', goOn)
+      request.resume().on('end', () => response.end(JSON.stringify(clean)))
     },
   })
   const slow = {
@@ -113,6 +115,8 @@ it('an answer that comes after the last byte, before we have seen that it was th
     async *open() {
       yield* small.open()
       await answered
+      // It has been sent: some turns, and it has come.
+      for (let i = 0; i < 50; i++) await nextTurn()
     },
   }
   expect(await engine.scan(slow)).toMatchObject({ verdict: 'clean' })
