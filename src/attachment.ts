@@ -96,8 +96,10 @@ export function parseAttachmentId(text: string): AttachmentId {
 
 /**
  * The short reference in a confirmation: `#` and 8 characters. Made from the id by a digest, so that it tells a
- * customer nothing of the id, and the courier can look for it without keeping it.
+ * customer nothing of the id, and the courier can look for it without keeping it. `round`: how often the conversation was told of
+ * it before; what is told later has a number behind, so that one is not taken for the other.
  */
-export function reference(id: AttachmentId): string {
-  return `#${base32(createHash('sha256').update(id).digest(), 8).toUpperCase()}`
+export function reference(id: AttachmentId, round = 0): string {
+  const first = `#${base32(createHash('sha256').update(id).digest(), 8).toUpperCase()}`
+  return round === 0 ? first : `${first}-${round + 1}`
 }

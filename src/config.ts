@@ -3,10 +3,11 @@ import { inspect } from 'node:util'
 import type { Way } from './attachment.ts'
 import { rawValue, unknownNames } from './config/environment.ts'
 import type { AlertKind, ApiKey } from './config/kinds.ts'
+import { policyOf } from './config/policyFile.ts'
 import { contradictions, isLoopback, mayPull, mayPush, missingToServe } from './config/rules.ts'
 import { prefix, type SettingName, settings, type Values } from './config/settings.ts'
 import { ConfigError } from './errors.ts'
-import { defaultLimits, type Strictness } from './intake/inspect/limits.ts'
+import type { Policy } from './intake/policy.ts'
 import type { EngineSettings } from './scan/settings.ts'
 import type { logLevels } from './telemetry/log.ts'
 
@@ -18,7 +19,7 @@ export interface Config {
   migrate: 'auto' | 'off'
   push: { auth: 'keys' | 'none'; maxUploads: number; corsOrigins: string[]; ratePerMinute: number | null }
   quota: { filesPerDay: number | null; bytesPerDay: number | null }
-  policy: { maxFileBytes: number; allowedTypes: string[]; strictness: Strictness; keep: 'original' | 'safe_copy' }
+  policy: Policy
   scan: 'required' | 'off'
   engines: EngineSettings
   /** Null: without credentials nothing is confirmed. */
@@ -128,15 +129,7 @@ function toConfig(values: Values): Config {
       filesPerDay: values.QUOTA_FILES_PER_CONVERSATION_DAY ?? null,
       bytesPerDay: values.QUOTA_BYTES_PER_CONVERSATION_DAY ?? null,
     },
-    policy: {
-      maxFileBytes: values.POLICY_FILE?.maxFileBytes ?? values.MAX_FILE_BYTES,
-      allowedTypes: values.POLICY_FILE?.allowedTypes ?? values.ALLOWED_TYPES,
-      strictness: {
-        limits: { ...defaultLimits, ...values.POLICY_FILE?.limits },
-        trailingData: values.POLICY_FILE?.trailingData ?? 'refuse',
-      },
-      keep: values.POLICY_FILE?.keep ?? 'original',
-    },
+    policy: policyOf(values.POLICY_FILE, { maxFileBytes: values.MAX_FILE_BYTES, allowedTypes: values.ALLOWED_TYPES }),
     scan: values.SCAN,
     engines: {
       clamd: values.CLAMD ?? null,

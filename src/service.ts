@@ -21,6 +21,7 @@ import { createDenials } from './http/denials.ts'
 import { operationRoutes } from './http/operations.ts'
 import { pullRoutes } from './http/pull.ts'
 import { pushRoutes } from './http/push.ts'
+import { quarantineRoutes } from './http/quarantine.ts'
 import { createServer } from './http/server.ts'
 import type { ReaderLimits } from './http/slowReader.ts'
 import { ticketRoutes } from './http/tickets.ts'
@@ -45,6 +46,7 @@ import { createKeyFile, type KeyRing, keyRing, readKeyFile } from './seal/keys.t
 import { watchPlatform } from './servicePlatform.ts'
 import { probesOf } from './serviceProbes.ts'
 import { createPulling } from './servicePull.ts'
+import { createQuarantine } from './serviceQuarantine.ts'
 import { serviceTrail } from './serviceTrail.ts'
 import { fsStorage } from './storage/fs.ts'
 import type { Storage } from './storage/storage.ts'
@@ -143,6 +145,7 @@ async function compose(
   await records.releaseLeases(clock.now())
   await records.releasePulls(clock.now())
   await records.releaseAlerts(clock.now())
+  await records.releaseRescan()
 
   const genesys = openGenesys(config, secrets, clock, events)
   const user = createUserFor(config, secrets, clock, events)
@@ -179,12 +182,16 @@ async function compose(
     clock,
     events,
   }
-  const take = async (arrival: Arrival, caller: Caller) => {
-    const outcome = await intake(arrival, caller, parts)
+  const wake = () => {
     if (courier) courier.wake()
     alerter?.wake()
+  }
+  const take = async (arrival: Arrival, caller: Caller) => {
+    const outcome = await intake(arrival, caller, parts)
+    wake()
     return outcome
   }
+  const { decisions, loops } = createQuarantine({ config, records, storage, keys, scanners, wake, clock, events })
   const pulling =
     isPullOpen(config, secrets) && genesys && config.genesys
       ? createPulling({
@@ -202,7 +209,7 @@ async function compose(
   const runSweep = async (signal?: AbortSignal) => {
     const days = { retentionDays: config.retentionDays, ...(signal && { signal }) }
     try {
-      return await sweep(days, { records, storage, clock, events })
+      return await sweep(days, { records, storage, decisions, clock, events })
     } finally {
       await trail.started()
       await trail.tellHeads()
@@ -234,6 +241,7 @@ async function compose(
       : []),
     ...(pulling ? [pullRoutes({ credentials, ...pulling })] : []),
     attachmentRoutes({ readers, credentials, records, keys, storage, clock, events }),
+    quarantineRoutes({ credentials, decisions, records, clock, events }),
     copyRoutes({ credentials, copies, records, keys, storage, clock, events }),
     operationRoutes({ credentials, ready, metrics, policy: config.policy, scan, docs: config.http.docs }),
   ])
@@ -264,6 +272,10 @@ async function compose(
       if (alerter) {
         alerter.start()
         open.push(() => alerter.stop())
+      }
+      for (const loop of loops) {
+        loop.start()
+        open.push(() => loop.stop())
       }
       if (pulling) {
         pulling.start()

@@ -6,13 +6,18 @@ import type { KeyRing } from '../seal/keys.ts'
 import { type ByteRange, unseal } from '../seal/unseal.ts'
 import type { Storage } from '../storage/storage.ts'
 
-export interface DownloadParts {
-  records: Records
+/** What opening a stored file needs. */
+export interface OpenParts {
+  records: Pick<Records, 'dataKey'>
   keys: KeyRing
   storage: Storage
 }
 
-/** An accepted attachment and its plaintext. */
+export interface DownloadParts extends OpenParts {
+  records: Records
+}
+
+/** A stored attachment and its plaintext. */
 export interface Content {
   attachment: Attachment & { size: number; sha256: string; type: string }
   /**
@@ -23,11 +28,19 @@ export interface Content {
 }
 
 /** Throws `Conflict('not_accepted')`, `Gone` or `NotFound` when there is nothing to read. */
-export async function openContent(attachment: Attachment, { records, keys, storage }: DownloadParts): Promise<Content> {
-  const { id, state, size, sha256, type } = attachment
+export async function openContent(attachment: Attachment, parts: OpenParts): Promise<Content> {
+  const { state, type } = attachment
   if (state === 'erased' || state === 'recalled') throw new Gone(`The file was ${state}.`)
   if (state !== 'accepted') throw new Conflict('not_accepted', `The file is ${state}, so it cannot be read.`)
-  if (size === null || sha256 === null || type === null) throw new Damaged('the record of an accepted file')
+  if (type === null) throw new Damaged('the record of an accepted file')
+  return openStored(attachment, parts)
+}
+
+/** Whatever its state: for engines, never for a reader. Throws `Gone` when there is no key to it any more. */
+export async function openStored(attachment: Attachment, { records, keys, storage }: OpenParts): Promise<Content> {
+  const { id, size, sha256 } = attachment
+  const type = attachment.type ?? 'application/octet-stream'
+  if (size === null || sha256 === null) throw new Damaged('the record of a stored file')
   const wrapped = await records.dataKey(id)
   // Erased between the two questions.
   if (!wrapped) throw new Gone('The file was erased.')

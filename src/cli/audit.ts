@@ -16,6 +16,7 @@ import {
 import type { Records } from '../records/records.ts'
 import type { Io } from './io.ts'
 import { withRecords } from './opened.ts'
+import { wholeNumber } from './options.ts'
 
 const batch = 2000
 
@@ -217,9 +218,4 @@ function time(text: string): Date {
 /** A day is one already: JavaScript reads it as UTC, and a time without a zone as local. */
 function zoned(text: string): string {
   return text.includes('T') && !/(Z|[+-]\d\d:\d\d)$/.test(text) ? `${text}Z` : text
-}
-
-function wholeNumber(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1.')
-  return Number(text)
 }

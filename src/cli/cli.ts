@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
-import { ConfigError, NotFound, Unavailable } from '../errors.ts'
+import { ConfigError, Conflict, NotFound, Unavailable } from '../errors.ts'
 import { audit } from './audit.ts'
 import { demo } from './demo.ts'
 import { doctor } from './doctor.ts'
@@ -13,10 +13,11 @@ import { migrate } from './migrate.ts'
 import { outbox } from './outbox.ts'
 import { policy } from './policy.ts'
 import { pull } from './pull.ts'
+import { quarantine } from './quarantine.ts'
 import { serve } from './serve.ts'
 
 /** Every command: a file each, which adds itself. */
-const commands = [serve, demo, emulator, doctor, migrate, keys, outbox, pull, policy, genesys, audit, erase]
+const commands = [serve, demo, emulator, doctor, migrate, keys, outbox, quarantine, pull, policy, genesys, audit, erase]
 
 /** Runs one command line. Resolves when the command has done its work, or has begun it when it stays up. */
 export async function runCli(argv: string[], io: Io): Promise<void> {
@@ -47,6 +48,10 @@ function report(error: unknown, io: Io): number {
   }
   if (error instanceof NotFound) {
     io.err(`There is ${error.message}.`)
+    return 1
+  }
+  if (error instanceof Conflict) {
+    io.err(error.message)
     return 1
   }
   if (error instanceof Unavailable) {

@@ -7,11 +7,14 @@ import type { Records } from '../records/records.ts'
 import { dataPaths, openRecords } from '../service.ts'
 import type { Io } from './io.ts'
 
+export interface Opened {
+  config: Config
+  secrets: Secrets
+  records: Records
+}
+
 /** Opens the records for a command that works beside, or without, a running service, and closes them after it. */
-export async function withRecords<T>(
-  io: Io,
-  work: (opened: { config: Config; secrets: Secrets; records: Records }) => Promise<T>,
-): Promise<T> {
+export async function withRecords<T>(io: Io, work: (opened: Opened) => Promise<T>): Promise<T> {
   const { config, secrets } = readConfig(io.env)
   if (!existsSync(dataPaths(config.dataDir).database))
     throw new ConfigError([`There is no installation in ${config.dataDir}. Set CLIPGATE_DATA_DIR to its folder.`])

@@ -1,9 +1,10 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { systemClock } from '../clock.ts'
 import { NotFound } from '../errors.ts'
 import type { AuditEntry } from '../records/questions/audit.ts'
 import type { Io } from './io.ts'
 import { withRecords } from './opened.ts'
+import { wholeNumber } from './options.ts'
 
 /** clipgate outbox list | retry | drop */
 export function outbox(program: Command, io: Io): void {
@@ -73,11 +74,6 @@ export function outbox(program: Command, io: Io): void {
         io.out(`${count} dropped.`)
       }),
     )
-}
-
-function wholeNumber(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1.')
-  return Number(text)
 }
 
 function byOperator(what: AuditEntry['what'], object: string | null, at: Date): AuditEntry {

@@ -182,6 +182,6 @@ export const hostPatterns = list.refine(
 )
 
 /** Of which files the webhook is told. */
-export const alertKinds = ['refused', 'accepted', 'unfetched'] as const
+export const alertKinds = ['refused', 'accepted', 'unfetched', 'quarantined', 'recalled'] as const
 export type AlertKind = (typeof alertKinds)[number]
 export const isAlertKind = (kind: string): kind is AlertKind => (alertKinds as readonly string[]).includes(kind)

@@ -37,6 +37,9 @@ it('says what it names, and leaves the rest as it is', () => {
     allowedTypes: ['image/jpeg', 'application/zip'],
     strictness: { limits: { ...defaultLimits, pages: 3 }, trailingData: 'cut' },
     keep: 'safe_copy',
+    quarantine: { codes: [], engineDown: false, days: 30, secondPerson: false },
+    rescanDays: 7,
+    reuseVerdictHours: 24,
   })
   const bare = readConfig({}).config.policy
   expect(policyOf({})).toEqual(bare)

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { distance } from 'fastest-levenshtein'
 import { z } from 'zod'
+import { refusalCodes } from '../errors.ts'
 import { defaultLimits, type Limits } from '../intake/inspect/limits.ts'
+import type { Policy, QuarantinePolicy } from '../intake/policy.ts'
 import { canonicalType } from '../intake/types.ts'
 import { isMimeType } from './kinds.ts'
 
@@ -25,6 +27,14 @@ const limits = Object.fromEntries(Object.entries(mostOf).map(([name, most]) => [
 
 const mimeType = z.string().transform(canonicalType).refine(isMimeType, 'must be a MIME type such as image/jpeg')
 
+/** Why a file that has bytes can be refused. */
+const keepable = refusalCodes.filter((code) => code !== 'too_large' && code !== 'empty')
+
+/** What is kept of files that are not accepted, unless the policy says more: nothing. */
+const defaultQuarantine: QuarantinePolicy = { codes: [], engineDown: false, days: 30, secondPerson: false }
+const defaultRescanDays = 7
+const defaultReuseVerdictHours = 24
+
 /** A policy in a file. What it does not name is as the settings say, or as it is by default. */
 const shape = z.strictObject({
   maxFileBytes: count(2 ** 40).optional(),
@@ -36,6 +46,16 @@ const shape = z.strictObject({
   trailingData: z.enum(['refuse', 'cut']).optional(),
   // JSON has no undefined: what is not named is not there.
   keep: z.enum(['original', 'safe_copy']).optional(),
+  quarantine: z
+    .strictObject({
+      codes: z.array(z.enum(keepable, { error: `must be out of ${keepable.join(', ')}` })).optional(),
+      engineDown: z.boolean().optional(),
+      days: count(3650).optional(),
+      secondPerson: z.boolean().optional(),
+    })
+    .optional(),
+  rescanDays: z.number().int().min(0).max(3650).optional(),
+  reuseVerdictHours: z.number().int().min(0).max(720).optional(),
   limits: z
     .strictObject(limits)
     .transform((given) => given as Partial<Limits>)
@@ -43,6 +63,30 @@ const shape = z.strictObject({
 })
 
 export type PolicyFile = z.output<typeof shape>
+
+/** The whole policy: what the file says, else what the settings say, else as it is by default. */
+export function policyOf(
+  file: PolicyFile | undefined,
+  settings: Pick<Policy, 'maxFileBytes' | 'allowedTypes'>,
+): Policy {
+  return {
+    maxFileBytes: file?.maxFileBytes ?? settings.maxFileBytes,
+    allowedTypes: file?.allowedTypes ?? settings.allowedTypes,
+    strictness: {
+      limits: { ...defaultLimits, ...file?.limits },
+      trailingData: file?.trailingData ?? 'refuse',
+    },
+    keep: file?.keep ?? 'original',
+    quarantine: {
+      codes: file?.quarantine?.codes ?? defaultQuarantine.codes,
+      engineDown: file?.quarantine?.engineDown ?? defaultQuarantine.engineDown,
+      days: file?.quarantine?.days ?? defaultQuarantine.days,
+      secondPerson: file?.quarantine?.secondPerson ?? defaultQuarantine.secondPerson,
+    },
+    rescanDays: file?.rescanDays ?? defaultRescanDays,
+    reuseVerdictHours: file?.reuseVerdictHours ?? defaultReuseVerdictHours,
+  }
+}
 
 /** Reads the file that `POLICY_FILE` names. Every problem of it is told, each with where it is. */
 export function policyFile(path: string, context: z.RefinementCtx): PolicyFile {
@@ -62,7 +106,13 @@ export function policyFile(path: string, context: z.RefinementCtx): PolicyFile {
     return z.NEVER
   }
   const parsed = shape.safeParse(value)
-  if (parsed.success) return parsed.data
+  if (parsed.success) {
+    const { keep, quarantine } = parsed.data
+    // What a person lets through is what came, and never a copy of it.
+    if (keep === 'safe_copy' && (quarantine?.codes?.length || quarantine?.engineDown))
+      problem(`${path}: quarantine keeps files as they came, which keep: safe_copy forbids.`)
+    return parsed.data
+  }
   for (const issue of parsed.error.issues) problem(`${path}: ${said(issue)}`)
   return z.NEVER
 }
@@ -70,7 +120,7 @@ export function policyFile(path: string, context: z.RefinementCtx): PolicyFile {
 function said(issue: z.core.$ZodIssue): string {
   const where = issue.path.join('.')
   if (issue.code !== 'unrecognized_keys') return `${where === '' ? 'it' : where}: ${issue.message}`
-  const known = [...Object.keys(shape.shape), ...Object.keys(defaultLimits)]
+  const known = [...Object.keys(shape.shape), ...Object.keys(defaultLimits), ...Object.keys(defaultQuarantine)]
   const [key = ''] = issue.keys
   const nearest = known.reduce((best, name) => (distance(name, key) < distance(best, key) ? name : best))
   return `${[where, key].filter(Boolean).join('.')} is not known. Did you mean ${nearest}?`

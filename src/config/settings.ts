@@ -78,7 +78,7 @@ export const settings = {
   ALERT_ON: list
     .refine((kinds) => kinds.length > 0 && kinds.every((kind) => isAlertKind(kind)), `out of ${alertKinds.join(', ')}`)
     .transform((kinds) => [...new Set(kinds)].filter(isAlertKind))
-    .default(['refused']),
+    .default(['refused', 'recalled']),
   CONFIRM: list
     .refine(
       (ways) => ways.length > 0 && (ways.join() === 'off' || ways.every((way) => isWay(way))),

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { Sender, Senders } from '../access/senders.ts'
+import type { Attachment } from '../attachment.ts'
 import { type BodyTimes, bodyOf } from '../doors/push/body.ts'
 import { push } from '../doors/push/push.ts'
 import type { Intake } from '../intake/intake.ts'
@@ -80,15 +81,20 @@ export function pushRoutes({ senders, intake, times, corsOrigins }: PushRoutePar
           intake,
         )
         if (repeated) reply.header('idempotent-replayed', 'true')
-        if (attachment.code !== null)
-          return answerProblem(request, reply, problemOfRefusal(attachment, attachment.code))
         const quarantined = attachment.state === 'quarantined'
+        if (attachment.code !== null && !quarantined)
+          return answerProblem(request, reply, problemOfRefusal(attachment, attachment.code))
         return reply.code(quarantined ? 202 : 200).send({
           status: quarantined ? 'quarantined' : 'success',
-          message: quarantined ? 'File kept for a person to look at' : 'File processed successfully',
-          attachment,
+          message: quarantined ? 'File kept until it can be decided on' : 'File processed successfully',
+          attachment: quarantined ? toldSender(attachment) : attachment,
         })
       },
     })
   }
+}
+
+/** Why a file is held is for those who decide: the sender may be a customer's browser, or one who tries what gets through. */
+function toldSender(attachment: Attachment): Attachment {
+  return { ...attachment, code: null, detail: null, verdicts: [] }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { attachmentStates, doors, ways } from '../attachment.ts'
 import { refusalCodes } from '../errors.ts'
+import { waitedFor } from '../records/questions/quarantine.ts'
 
 /** The shapes of requests and answers: what the routes check and what `/openapi.json` describes. */
 
@@ -154,6 +155,34 @@ export const receiptShape = z.object({
   digestOfRecord: z.string().describe('SHA-256 of the record as it was before.'),
 })
 
+export const decisionRequest = z.strictObject({
+  reason: z.string().trim().min(1).max(500).describe('It stays in the audit trail: no names of customers.'),
+})
+
+export const releaseAnswer = z.object({
+  status: z.enum(['released', 'asked']).describe('asked: another person must agree.'),
+  attachment: attachmentShape,
+})
+
+export const heldQuery = z.object({
+  waitsFor: z.enum(waitedFor).optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: z.string().max(200).optional(),
+})
+
+export const heldAnswer = z.object({
+  items: z.array(
+    z.object({
+      attachment: attachmentShape,
+      waitsFor: z.enum(waitedFor),
+      since: z.iso.datetime(),
+      until: z.iso.datetime().describe('It is destroyed then, unless somebody has decided.'),
+      asked: nullable(z.object({ by: z.string(), at: z.iso.datetime() })).describe('Who would release it.'),
+    }),
+  ),
+  next: nullable(z.string()),
+})
+
 export const policyShape = z.object({
   maxFileBytes: z.number().int(),
   allowedTypes: z.array(z.string()),
@@ -170,7 +199,15 @@ export const policyShape = z.object({
   trailingData: z.enum(['refuse', 'cut']).describe('What becomes of bytes after the end of a file.'),
   limits: z.record(z.string(), z.number()).describe('What a file may ask of whoever opens it; sizes in bytes.'),
   keep: z.enum(['original', 'safe_copy']).describe('What is kept of an accepted file.'),
-  refused: z.literal('thrown away').describe('What becomes of the bytes of a refused file.'),
+  quarantine: z
+    .object({
+      codes: z.array(z.enum(refusalCodes)).describe('Refused for one of these, a file is kept for a person.'),
+      engineDown: z.boolean().describe('A file that no engine could judge waits until one can.'),
+      days: z.number().int().describe('It is destroyed after so many.'),
+      secondPerson: z.boolean().describe('Two persons must agree before a file is released.'),
+    })
+    .describe('What is kept of files that are not accepted, sealed and never served. All others are thrown away.'),
+  rescanDays: z.number().int().describe('Files of so many days are judged again when signatures change.'),
 })
 
 export const readyShape = z.object({

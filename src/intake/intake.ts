@@ -66,7 +66,7 @@ export async function intake(arrival: Arrival, caller: Caller, parts: IntakePart
       }
       if (mayBeKnown) await parts.quotas.foresee(arrival.conversationId)
       const judgement = await judge(arrival, file, parts, (copy) => left.add(copy))
-      if (judgement.accepted) {
+      if (judgement.state !== 'refused') {
         await parts.storage.adopt(id, judgement.file)
         left.delete(judgement.file)
       }
@@ -80,6 +80,8 @@ export async function intake(arrival: Arrival, caller: Caller, parts: IntakePart
   }
 }
 
+const dayMs = 24 * 60 * 60 * 1000
+
 /** Two deliveries at once may use the same credentials: the commit decides. */
 const usedUp = 'These credentials are used up.'
 
@@ -88,29 +90,34 @@ async function settle(
   { who, requestId }: Caller,
   file: Spooled,
   judgement: Judgement,
-  { records, storage, keys, scanners, confirm, alertOf, quotas, clock, events }: IntakeParts,
+  { policy, records, storage, keys, scanners, confirm, alertOf, quotas, clock, events }: IntakeParts,
 ): Promise<Outcome> {
   const now = clock.now()
   const { id } = file
   const { conversationId, messageId } = arrival
   const owed = conversationId !== null && confirm ? { language: confirm.languageOf(arrival.language) } : null
-  const refusal = judgement.accepted ? null : judgement.refusal
-  const kept = judgement.accepted ? judgement.file : null
+  const { state } = judgement
+  const kept = state === 'refused' ? null : judgement.file
+  const { code, detail } = state === 'accepted' ? { code: null, detail: null } : judgement
+  const hold = state === 'quarantined' && {
+    waitsFor: judgement.waitsFor,
+    until: new Date(now.getTime() + policy.quarantine.days * dayMs),
+  }
   const attachment: Attachment = {
     id,
-    state: refusal ? 'refused' : 'accepted',
-    code: refusal?.code ?? null,
-    detail: refusal?.detail ?? null,
+    state,
+    code,
+    detail,
     door: arrival.door,
     conversationId,
     messageId,
     filename: arrival.filename,
-    type: judgement.accepted ? judgement.type : file.type,
+    type: judgement.type,
     declaredType: arrival.declaredType,
     size: (kept ?? file).size,
     sha256: (kept ?? file).sha256,
     scan: scanners ? 'required' : 'off',
-    verdicts: judgement.accepted ? judgement.verdicts : [],
+    verdicts: judgement.verdicts,
     confirmation: conversationId === null ? null : { state: owed ? 'pending' : 'off', way: null, at: null },
     receivedAt: (arrival.fetch?.learnedAt ?? now).toISOString(),
     ...seenOf(arrival.door),
@@ -125,8 +132,18 @@ async function settle(
       spend: arrival.spend,
       quotaUse: quotas.useOf(conversationId, kept?.size ?? 0),
       fetch: arrival.fetch && { attachmentId: arrival.fetch.attachmentId, lease: arrival.fetch.lease },
+      hold: hold || null,
+      verdicts: judgement.remember,
       alert: alertOf(attachment),
-      audit: { at: now, who, what: 'take', object: id, outcome: refusal?.code ?? 'accepted', requestId, detail: null },
+      audit: {
+        at: now,
+        who,
+        what: 'take',
+        object: id,
+        outcome: state === 'refused' ? code! : state,
+        requestId,
+        detail: null,
+      },
     })
     // What cannot be removed now is an orphan, which the sweep removes: the answer is known.
     if (settled.kind !== 'settled' && kept) await storage.remove(id).catch(() => {})

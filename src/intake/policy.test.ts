@@ -2,18 +2,16 @@ import { assert, constantFrom, property, string } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { naughtyNames } from '../../tests/fixtures/names.ts'
 import { newAttachmentId } from '../attachment.ts'
+import { policyOf } from '../config/policyFile.ts'
 import { Refused } from '../errors.ts'
-import { defaultLimits } from './inspect/limits.ts'
 import { checkPolicy, type Policy } from './policy.ts'
 import type { Spooled } from './spool/spool.ts'
 import { canonicalType } from './types.ts'
 
-const policy: Policy = {
+const policy: Policy = policyOf(undefined, {
   maxFileBytes: 1000,
   allowedTypes: ['image/jpeg', 'image/png', 'image/gif', 'application/pdf', 'text/plain'],
-  strictness: { limits: defaultLimits, trailingData: 'refuse' },
-  keep: 'original',
-}
+})
 
 async function* none(): AsyncGenerator<Buffer> {}
 

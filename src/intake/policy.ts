@@ -1,4 +1,4 @@
-import { Refused } from '../errors.ts'
+import { type RefusalCode, Refused } from '../errors.ts'
 import type { Arrival } from './arrival.ts'
 import type { Strictness } from './inspect/limits.ts'
 import { readableTypes } from './inspect/readers.ts'
@@ -14,10 +14,29 @@ export interface Policy {
   strictness: Strictness
   /** What is kept of an accepted file: as it came, or the safe copy in its place. */
   keep: 'original' | 'safe_copy'
+  quarantine: QuarantinePolicy
+  /** Files that came in since so many days are judged again when signatures change. 0: none. */
+  rescanDays: number
+  /** For so long an engine's verdict serves for the same bytes, while its signatures stay the same. 0: never. */
+  reuseVerdictHours: number
+}
+
+/** What is kept that is not accepted: sealed, and never served. All the rest is thrown away. */
+export interface QuarantinePolicy {
+  /** Refused for one of these: it waits for a person. */
+  codes: RefusalCode[]
+  /** An engine has no verdict: it waits until it has, instead of being sent again. */
+  engineDown: boolean
+  /** It is destroyed after so many. */
+  days: number
+  /** Whether two persons must agree before it is released. */
+  secondPerson: boolean
 }
 
 /** As everybody may read it. */
-export function toldPolicy({ maxFileBytes, allowedTypes, strictness: { limits, trailingData }, keep }: Policy) {
+export function toldPolicy(policy: Policy) {
+  const { maxFileBytes, allowedTypes, strictness, keep, quarantine, rescanDays } = policy
+  const { limits, trailingData } = strictness
   const types = allowedTypes.map((type) => ({
     type,
     endings: [...endingsOf(type)],
@@ -30,7 +49,8 @@ export function toldPolicy({ maxFileBytes, allowedTypes, strictness: { limits, t
     trailingData,
     limits: { ...limits },
     keep,
-    refused: 'thrown away' as const,
+    quarantine: { ...quarantine },
+    rescanDays,
   }
 }
 

@@ -24,14 +24,14 @@ const longestReason = 500
 
 /** One attempt to confirm: the ways in order, until one delivers. Never throws: what went wrong is an outcome. */
 export async function attempt(leased: Leased, attachment: Attachment, parts: AttemptParts): Promise<Delivered> {
-  const { attachmentId, conversationId, language, uncertain } = leased
+  const { attachmentId, conversationId, language, round, uncertain } = leased
   const { texts, ways, limits, views, clock } = parts
   try {
     const owed: Owed = {
       attachmentId,
       conversationId,
-      text: texts.sentence(attachment, language, limits),
-      reference: reference(attachmentId),
+      text: texts.sentence(attachment, language, limits, round),
+      reference: reference(attachmentId, round),
       uncertain,
       views,
     }
@@ -52,12 +52,14 @@ export async function attempt(leased: Leased, attachment: Attachment, parts: Att
 }
 
 /**
- * A bad file that an agent may have opened: the agent's script is told, whichever way the customer is, and first.
+ * A bad file that an agent may have opened: the agent's script is told, whichever way the customer is, and first. One that was
+ * accepted and is called back is such a file, through whatever door it came.
  * Null: there is nothing to warn of, or attributes are switched off.
  */
 async function warn(owed: Owed, { state, agentMayHaveSeen }: Attachment, ways: ConfirmationWay[]) {
   const attributes = ways.find(({ name }) => name === 'attributes')
-  return agentMayHaveSeen && state === 'refused' && attributes ? attributes.confirm(owed) : null
+  const bad = (agentMayHaveSeen && state === 'refused') || state === 'recalled'
+  return bad && attributes ? attributes.confirm(owed) : null
 }
 
 interface Failure {

@@ -18,7 +18,8 @@ const id = newAttachmentId()
 type Told = Pick<Attachment, 'id' | 'state' | 'code' | 'filename'>
 
 function told(outcome: TextKey, filename = 'scan.pdf'): Told {
-  if (outcome === 'accepted' || outcome === 'quarantined') return { id, state: outcome, code: null, filename }
+  if (outcome === 'accepted' || outcome === 'quarantined' || outcome === 'recalled')
+    return { id, state: outcome, code: null, filename }
   return { id, state: 'refused', code: outcome, filename }
 }
 

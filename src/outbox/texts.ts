@@ -13,7 +13,7 @@ import ja from './texts/ja.json' with { type: 'json' }
 import pt from './texts/pt.json' with { type: 'json' }
 
 /** One sentence each: what a customer is told about a file. */
-export const outcomes = ['accepted', 'quarantined', ...refusalCodes] as const
+export const outcomes = ['accepted', 'quarantined', 'recalled', ...refusalCodes] as const
 export type TextKey = (typeof outcomes)[number]
 
 const builtIn: Record<string, Record<TextKey, string>> = { en, de, es, fr, pt, ja }
@@ -32,13 +32,18 @@ export interface Texts {
   /** The best that we have for a language tag from outside, in any case, with `-` or `_`; else the default. */
   languageOf(asked: string | null): string
   /** Shorter than 2,000 characters, with the name and the reference in it. A language that we have not means the default. */
-  sentence(attachment: Pick<Attachment, 'id' | 'state' | 'code' | 'filename'>, language: string, limits: Limits): string
+  sentence(
+    attachment: Pick<Attachment, 'id' | 'state' | 'code' | 'filename'>,
+    language: string,
+    limits: Limits,
+    round?: number,
+  ): string
 }
 
 /**
  * The built-in texts, with those of `dir` over them: one JSON file a language, `<tag>.json`, of sentences by outcome in ICU
  * message syntax, with {name} and {reference}, and {limit} and {types} where they help. A language of ours may be changed
- * in part; a new one needs every sentence. Throws `ConfigError` with all problems at once.
+ * in part; a new one needs every sentence but `recalled`, for which `malware` stands in. Throws `ConfigError` with all problems at once.
  */
 export function loadTexts({ dir, language }: { dir?: string; language: string }): Texts {
   const problems: string[] = []
@@ -46,7 +51,8 @@ export function loadTexts({ dir, language }: { dir?: string; language: string })
   if (dir !== undefined)
     for (const { tag, file, texts } of readFolder(dir, problems)) {
       if (!builtIn[tag])
-        for (const key of outcomes) if (texts[key] === undefined) problems.push(`${file}: ${key} is missing.`)
+        for (const key of outcomes)
+          if (texts[key] === undefined && key !== 'recalled') problems.push(`${file}: ${key} is missing.`)
       given.set(tag, { ...given.get(tag), ...texts })
     }
 
@@ -54,7 +60,8 @@ export function loadTexts({ dir, language }: { dir?: string; language: string })
   for (const [tag, texts] of given) {
     const parsed = new Map<TextKey, IntlMessageFormat>()
     for (const key of outcomes) {
-      const text = texts[key]
+      // A language of one's own from before there was this sentence.
+      const text = texts[key] ?? (key === 'recalled' ? texts.malware : undefined)
       if (text === undefined) continue
       const message = parse(text, tag, key, (problem) => problems.push(`${tag}.json: ${key}: ${problem}`))
       if (message) parsed.set(key, message)
@@ -71,11 +78,11 @@ export function loadTexts({ dir, language }: { dir?: string; language: string })
   return {
     languages: [...messages.keys()],
     languageOf,
-    sentence(attachment, asked, limits) {
+    sentence(attachment, asked, limits, round = 0) {
       const tag = languageOf(asked)
       return say(messages.get(tag)!.get(keyOf(attachment))!, {
         name: shownName(attachment.filename ?? ''),
-        reference: reference(attachment.id),
+        reference: reference(attachment.id, round),
         limit: sizeIn(tag, limits.maxFileBytes),
         types: typesIn(tag, limits.allowedTypes),
       })
@@ -84,7 +91,7 @@ export function loadTexts({ dir, language }: { dir?: string; language: string })
 }
 
 function keyOf({ state, code }: Pick<Attachment, 'state' | 'code'>): TextKey {
-  if (state === 'accepted' || state === 'quarantined') return state
+  if (state === 'accepted' || state === 'quarantined' || state === 'recalled') return state
   return code ?? 'unscannable'
 }
 
@@ -151,7 +158,7 @@ function typesIn(language: string, types: string[]): string {
 /** The longest that can stand in a sentence. A name is 100 characters at most, of two units each. */
 const longest: Values = {
   name: '\u{1f4ce}'.repeat(100),
-  reference: '#00000000',
+  reference: '#00000000-10',
   limit: '1.000,5 megabytes',
   types: 'x'.repeat(longestTypes + 20),
 }

@@ -10,7 +10,7 @@ import {
   storedAmong,
 } from './questions/attachments.ts'
 import { audit, auditHas, auditHeads, findAudit, listAudit, verifyAudit } from './questions/audit.ts'
-import { bytesRemoved, erase, erasedButStored } from './questions/erase.ts'
+import { bytesRemoved, erase, storedInVain } from './questions/erase.ts'
 import {
   backfillState,
   knownMessages,
@@ -40,9 +40,12 @@ import {
   retryConfirmations,
   settleConfirmation,
 } from './questions/outbox.ts'
+import { askRelease, decide, heldOne, heldState, heldTooLong, leaseHeld, listHeld } from './questions/quarantine.ts'
 import { forgetUsage, quotaUsed } from './questions/quota.ts'
+import { leaseRescan, releaseRescan, rescanState, settleRescan } from './questions/rescan.ts'
 import { earlierDelivery, forgetDeliveries, settle } from './questions/settle.ts'
 import { forgetSpent, keepTicket, signatureUsed, spend, ticket } from './questions/tickets.ts'
+import { forgetVerdicts, knownVerdicts } from './questions/verdicts.ts'
 import type { Schema } from './schema.ts'
 
 /** Questions that only read. */
@@ -53,7 +56,7 @@ export const reads = {
   storedAmong,
   receivedBefore,
   idsOfConversation,
-  erasedButStored,
+  storedInVain,
   earlierDelivery,
   dataKey,
   masterKeys,
@@ -76,6 +79,12 @@ export const reads = {
   pullState,
   backfillState,
   alertState,
+  listHeld,
+  heldOne,
+  heldState,
+  heldTooLong,
+  knownVerdicts,
+  rescanState,
 }
 
 /** Changes: each is one value, and one transaction. */
@@ -107,6 +116,13 @@ export const changes = {
   settleAlert,
   releaseAlerts,
   forgetAlerts,
+  decide,
+  askRelease,
+  leaseHeld,
+  forgetVerdicts,
+  leaseRescan,
+  settleRescan,
+  releaseRescan,
   audit,
 }
 

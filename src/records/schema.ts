@@ -22,6 +22,26 @@ export interface Schema {
   fetches: FetchRow
   fetch_names: { attachment_id: string; filename: string; declared_type: string }
   alerts: AlertRow
+  quarantine: QuarantineRow
+  verdicts: {
+    digest: string
+    engine: string
+    signatures: string
+    verdict: string
+    detail: string | null
+    at: number
+    attachment_id: string
+  }
+  rescan: {
+    one: number
+    signatures: string
+    began_at: number
+    ended_at: number | null
+    reached_at: number | null
+    reached_id: string | null
+    lease: string | null
+    leased_until: number
+  }
   seen_events: { id: string; at: number }
   /** Who writes a chain of audit rows. */
   audit_nodes: { node: string }
@@ -72,6 +92,17 @@ export interface ConfirmationRow {
   reason: string | null
   created_at: number
   settled_at: number | null
+  round: number
+}
+
+export interface QuarantineRow {
+  attachment_id: string
+  waits_for: string
+  since: number
+  until: number
+  next_at: number
+  asked_by: string | null
+  asked_at: number | null
 }
 
 export interface LookupRow {

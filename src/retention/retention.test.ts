@@ -8,14 +8,15 @@ import { temporaryFolder } from '../../tests/folder.ts'
 import { type AttachmentId, newAttachmentId } from '../attachment.ts'
 import type { Clock } from '../clock.ts'
 import { NotFound, Unavailable } from '../errors.ts'
+import { createDecisions } from '../quarantine/decisions.ts'
 import type { Settlement } from '../records/questions/settle.ts'
 import type { Records } from '../records/records.ts'
 import { memoryStorage } from '../storage/memory.ts'
 import { createEvents } from '../telemetry/events.ts'
 import { createLog } from '../telemetry/log.ts'
 import { createMetrics } from '../telemetry/metrics.ts'
-import { type EraseParts, erase } from './erase.ts'
-import { sweep } from './sweep.ts'
+import { erase } from './erase.ts'
+import { type SweepParts, sweep } from './sweep.ts'
 
 const hour = 3600
 const day = 24 * hour
@@ -35,7 +36,9 @@ async function opened() {
     createLog('debug', { write: (line) => void logged.push(JSON.parse(line)) }),
     createMetrics(),
   )
-  const parts: EraseParts = { records, storage, clock, events }
+  const policy = { days: 30, secondPerson: false }
+  const decisions = createDecisions({ records, storage, policy, alertOf: () => null, wake: () => {}, clock, events })
+  const parts: SweepParts = { records, storage, decisions, clock, events }
   const store = async (key: string = newAttachmentId()) => {
     const path = join(spool, randomUUID())
     await writeFile(path, 'sealed')
@@ -92,7 +95,7 @@ describe('erasing an attachment', () => {
     expect(storage.keys()).toEqual([])
     expect(await records.dataKey(id)).toBeNull()
     expect(await stateOf(id)).toBe('erased')
-    expect(await records.erasedButStored(10)).toEqual([])
+    expect(await records.storedInVain(10)).toEqual([])
     expect((await records.listAudit({ limit: 10 })).at(-1)).toMatchObject({
       ...by,
       what: 'erase',
@@ -136,7 +139,7 @@ describe('erasing an attachment', () => {
       const receipt = await erase(id, by, broken)
       expect(receipt).toEqual(await erase(id, by, parts))
       expect(storage.keys()).toEqual([])
-      expect(await records.erasedButStored(10)).toEqual([])
+      expect(await records.storedInVain(10)).toEqual([])
       expect((await records.listAudit({ limit: 10 })).filter(({ what }) => what === 'erase')).toHaveLength(1)
     },
   )
@@ -152,7 +155,7 @@ describe('erasing an attachment', () => {
       ).rejects.toThrow(Unavailable)
       await runSweep()
       expect(storage.keys()).toEqual([])
-      expect(await records.erasedButStored(10)).toEqual([])
+      expect(await records.storedInVain(10)).toEqual([])
     },
   )
 })

@@ -1,6 +1,11 @@
 import type { AttachmentId } from '../attachment.ts'
 import { Unavailable } from '../errors.ts'
+import type { Decisions } from '../quarantine/decisions.ts'
 import { type EraseParts, erase } from './erase.ts'
+
+export interface SweepParts extends EraseParts {
+  decisions: Pick<Decisions, 'destroy'>
+}
 
 export interface SweepOptions {
   /** Null: files are kept until they are erased. */
@@ -20,17 +25,19 @@ export interface SweepResult {
 const deliveryKeptDays = 7
 /** How long what was looked at is remembered, so that a backfill is resumed, and an event known again (retried for 4 days). */
 const lookupKeptDays = 35
+/** The longest for which a policy can have a verdict serve again. */
+const verdictKeptDays = 30
 const dayMs = 24 * 60 * 60 * 1000
 const batch = 500
 
 /**
- * Ends what is over: files past their days, erasures that were cut short, bytes that no record claims, deliveries that
+ * Ends what is over: files past their days, held ones that nobody decided on, erasures that were cut short, bytes that no record claims, deliveries that
  * need not be known any more. Only objects over a day old are orphans, and the records are asked just before: a younger
  * one may belong to a file that is being settled, or to a commit whose outcome was not known.
  * What cannot be ended now does not hold up the rest: throws `Unavailable` after all that could be done is done.
  */
-export async function sweep({ retentionDays, signal }: SweepOptions, parts: EraseParts): Promise<SweepResult> {
-  const { records, storage, clock, events } = parts
+export async function sweep({ retentionDays, signal }: SweepOptions, parts: SweepParts): Promise<SweepResult> {
+  const { records, storage, decisions, clock, events } = parts
   const now = clock.now()
   const dayAgo = new Date(now.getTime() - dayMs)
   const bySweep = { who: 'sweep', requestId: null }
@@ -68,9 +75,21 @@ export async function sweep({ retentionDays, signal }: SweepOptions, parts: Eras
     const before = new Date(now.getTime() - retentionDays * dayMs)
     expired = await eraseAll(() => records.receivedBefore({ before, limit: batch }))
   }
-  await eraseAll(() => records.erasedButStored(batch))
+  for (;;) {
+    const ids = await records.heldTooLong({ now, limit: batch })
+    const done = await each(ids, (id) => decisions.destroy(id, { ...bySweep, reason: 'nobody decided in time' }))
+    if (ids.length < batch || done === 0) break
+  }
   // An erasure of a record without bytes may have been cut short before this.
   await records.truncateLog().catch((error: unknown) => failures.push(error))
+  for (;;) {
+    const ids = await records.storedInVain(batch)
+    const done = await each(ids, async (id) => {
+      await storage.remove(id)
+      await records.bytesRemoved(id)
+    })
+    if (ids.length < batch || done === 0) break
+  }
 
   let orphans = 0
   let old: string[] = []
@@ -84,6 +103,7 @@ export async function sweep({ retentionDays, signal }: SweepOptions, parts: Eras
   }
   orphans += await removeUnclaimed(old)
 
+  await records.forgetVerdicts({ before: new Date(now.getTime() - verdictKeptDays * dayMs) })
   await records.forgetSpent(now)
   await records.forgetAlerts({ before: new Date(now.getTime() - deliveryKeptDays * dayMs) })
   await records.forgetLookups({ before: new Date(now.getTime() - lookupKeptDays * dayMs) })

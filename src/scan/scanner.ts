@@ -29,21 +29,39 @@ export interface Scanner {
   signatures(): Promise<Signatures | null>
 }
 
+export interface ScanOptions {
+  /** What engines said of these bytes before: by the signatures that an engine has now, it would say the same again. */
+  known?: Verdict[]
+  background?: boolean
+}
+
 /**
- * Asks every engine in turn: all must say clean. Throws `Refused` for the first that does not, and `Unavailable` when one
- * has no verdict. Without engines (`SCAN=off`) there are no verdicts, which the record says.
+ * Asks every engine in turn until one does not say clean: all must. What each said, the last that was asked at the end. Without
+ * engines (`SCAN=off`) there are no verdicts, which the record says.
  */
-export async function scanWithAll(scanners: Scanner[], file: Scannable): Promise<Verdict[]> {
+export async function scanWithAll(
+  scanners: Scanner[],
+  file: Scannable,
+  { known = [], ...options }: ScanOptions = {},
+): Promise<Verdict[]> {
   const verdicts: Verdict[] = []
   for (const scanner of scanners) {
-    const verdict = await scanner.scan(file)
-    if (verdict.verdict === 'infected')
-      throw new Refused('malware', `${verdict.engine}: ${verdict.detail ?? 'infected'}`)
-    if (verdict.verdict === 'unscannable')
-      throw new Refused('unscannable', `${verdict.engine}: ${verdict.detail ?? 'cannot be scanned'}`)
-    if (verdict.verdict !== 'clean')
-      throw new Unavailable(`the engine ${verdict.engine} has no verdict`, { cause: new Error(verdict.detail) })
+    const said = known.filter(({ engine }) => engine === scanner.name)
+    const now = said.length > 0 ? await scanner.signatures() : null
+    const before = said.find(({ signatures }) => now !== null && signatures === now.version)
+    const verdict = before ?? (await scanner.scan(file, options))
     verdicts.push(verdict)
+    if (verdict.verdict !== 'clean') break
   }
   return verdicts
+}
+
+/** What verdicts mean for a file. Throws `Refused` for what is not clean, and `Unavailable` when an engine has no verdict. */
+export function requireClean(verdicts: Verdict[]): void {
+  const last = verdicts.at(-1)
+  if (!last || last.verdict === 'clean') return
+  const { engine, verdict, detail } = last
+  if (verdict === 'infected') throw new Refused('malware', `${engine}: ${detail ?? 'infected'}`)
+  if (verdict === 'unscannable') throw new Refused('unscannable', `${engine}: ${detail ?? 'cannot be scanned'}`)
+  throw new Unavailable(`the engine ${engine} has no verdict`, { cause: new Error(detail) })
 }

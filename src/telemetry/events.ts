@@ -49,11 +49,20 @@ export function createEvents(log: Log, metrics: Metrics) {
       if (state === 'accepted') metrics.fileBytes.inc({ door }, size ?? 0)
       log.info({ requestId, attachmentId: id, door, state, code, type, size, conversationId }, 'file judged')
     },
+    /** What became of a file after it was settled. */
+    fileDecided({ id, door, state, code }: Attachment, who: string) {
+      metrics.decided.inc({ state, code: code ?? '' })
+      log[state === 'recalled' ? 'warn' : 'info']({ attachmentId: id, door, state, code, who }, 'file decided on')
+    },
+    heldCounted(held: { person: number; engine: number }): void {
+      for (const [waitsFor, count] of Object.entries(held)) metrics.held.set({ waits_for: waitsFor }, count)
+    },
+    lateJudgingFailed: (error: unknown) => log.error(causes(error), 'stored files cannot be judged now'),
     fileErased(attachmentId: AttachmentId, who: string) {
       metrics.erased.inc()
       log.info({ attachmentId, who }, 'file erased')
     },
-    fileDamaged(attachmentId: AttachmentId, requestId: string, error: unknown) {
+    fileDamaged(attachmentId: AttachmentId, requestId: string | null, error: unknown) {
       metrics.damaged.inc()
       log.error({ requestId, attachmentId, ...causes(error) }, 'stored file is damaged')
     },

@@ -36,6 +36,18 @@ export function createMetrics(uploadsRunning: () => number = () => 0) {
       labelNames: ['engine'],
       registers,
     }),
+    decided: new Counter({
+      name: 'clipgate_decided_total',
+      help: 'Files whose state changed after they were judged, by the state that they have since and the code.',
+      labelNames: ['state', 'code'],
+      registers,
+    }),
+    held: new Gauge({
+      name: 'clipgate_held',
+      help: 'Files in quarantine, by whom they wait for.',
+      labelNames: ['waits_for'],
+      registers,
+    }),
     erased: new Counter({ name: 'clipgate_erased_total', help: 'Files erased.', registers }),
     orphans: new Counter({
       name: 'clipgate_orphans_total',

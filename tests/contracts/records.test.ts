@@ -1,6 +1,8 @@
 import { temporaryRecords } from '../database.ts'
+import { holdContract } from './holds.ts'
 import { pullContract } from './pulls.ts'
 import { recordsContract } from './records.ts'
 
 recordsContract('SQLite', temporaryRecords)
 pullContract('SQLite', temporaryRecords)
+holdContract('SQLite', temporaryRecords)

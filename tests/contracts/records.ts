@@ -436,13 +436,13 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
       const { records, settle } = await opened()
       const [one, other, unkept] = [settlement(), settlement(), refusal()]
       await settle(one, other, unkept)
-      expect(await records.erasedButStored(10)).toEqual([])
+      expect(await records.storedInVain(10)).toEqual([])
       await records.erase(erasure(one.attachment.id))
       expect((await records.erase(erasure(unkept.attachment.id)))?.stored).toBe(false)
-      expect(await records.erasedButStored(10)).toEqual([one.attachment.id])
+      expect(await records.storedInVain(10)).toEqual([one.attachment.id])
       expect(await records.storedAmong([one.attachment.id])).toEqual([one.attachment.id])
       await records.bytesRemoved(one.attachment.id)
-      expect(await records.erasedButStored(10)).toEqual([])
+      expect(await records.storedInVain(10)).toEqual([])
       expect(await records.storedAmong([one.attachment.id, other.attachment.id])).toEqual([other.attachment.id])
       expect((await records.erase(erasure(one.attachment.id)))?.stored).toBe(false)
     })
@@ -491,6 +491,7 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
       expect(taken).toEqual(
         all.slice(0, 2).map(({ id, conversationId }) => ({
           attachmentId: id,
+          round: 0,
           conversationId,
           language: 'en',
           attempts: 0,

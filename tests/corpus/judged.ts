@@ -1,7 +1,7 @@
 import { newAttachmentId } from '../../src/attachment.ts'
+import { policyOf } from '../../src/config/policyFile.ts'
 import { type RefusalCode, Refused } from '../../src/errors.ts'
 import { examine } from '../../src/intake/inspect/examine.ts'
-import { defaultLimits } from '../../src/intake/inspect/limits.ts'
 import { bufferSource } from '../../src/intake/inspect/source.ts'
 import { checkPolicy } from '../../src/intake/policy.ts'
 import { headBytes, sniff } from '../../src/intake/spool/sniff.ts'
@@ -19,14 +19,13 @@ export async function judged(
   { name, type, bytes }: Claimed,
   allowedTypes: string[],
 ): Promise<{ code: RefusalCode; detail: string } | null> {
-  const strictness = { limits: defaultLimits, trailingData: 'refuse' as const }
-  const policy = { maxFileBytes: 10 * 1024 * 1024, allowedTypes, strictness, keep: 'original' as const }
+  const policy = policyOf({ allowedTypes }, { maxFileBytes: 10 * 1024 * 1024, allowedTypes })
   const probe = textProbe()
   probe.see(bytes)
   const found = await sniff(bytes.subarray(0, headBytes), probe.kind())
   try {
     checkPolicy(policy, { filename: name, declaredType: type }, spooled(bytes.length, found))
-    await examine(bufferSource(bytes), type, strictness)
+    await examine(bufferSource(bytes), type, policy.strictness)
     return null
   } catch (error) {
     if (error instanceof Refused) return { code: error.code, detail: error.detail }

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Clock } from '../../src/clock.ts'
+import { type Clock, systemClock } from '../../src/clock.ts'
 
 /** A clock that only the test moves. */
 export interface ManualClock extends Clock {
@@ -66,3 +66,6 @@ async function turns(): Promise<void> {
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await holds())) await nextTurn()
 }
+
+/** The real time, in which nobody waits for longer than a tenth of a second. */
+export const hurriedClock: Clock = { ...systemClock, wait: (ms, signal) => systemClock.wait(Math.min(ms, 100), signal) }

@@ -3,8 +3,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Attachment } from '../../src/attachment.ts'
-import { type Clock, systemClock } from '../../src/clock.ts'
 import { jpeg, png } from '../fixtures/files.ts'
+import { hurriedClock } from '../genesys/clock.ts'
 import { eventually, keys, pushTo, temporaryFolder } from '../harness.ts'
 import { startPull } from './pulling.ts'
 
@@ -47,9 +47,6 @@ async function receiver(answers: number[] = []) {
 
 const bad = { name: 'photo.jpg', type: 'image/jpeg', bytes: Buffer.from('<html></html>') }
 
-/** Waits a tenth of a second where a day is asked for. */
-const hurried: Clock = { ...systemClock, wait: (ms, signal) => systemClock.wait(Math.min(ms, 100), signal) }
-
 describe('a bad file that an agent may have seen', () => {
   it('is told to the webhook at once, signed, and to the agent’s script', async () => {
     const { got, env } = await receiver()
@@ -87,7 +84,7 @@ describe('a bad file that an agent may have seen', () => {
   it('is told until the webhook takes it, always under the same id', async () => {
     const { got, env } = await receiver([500, 302, 404])
     let jump = 0
-    const clock: Clock = { ...hurried, now: () => new Date(Date.now() + jump) }
+    const clock = { ...hurriedClock, now: () => new Date(Date.now() + jump) }
     const { conversation, customerSends, pull, url, logged } = await startPull({ env, overrides: { clock } })
     const conversationId = conversation()
     customerSends(conversationId, bad)
@@ -121,7 +118,7 @@ describe('a bad file that an agent may have seen', () => {
     )
     await first.service.stop()
     expect(got).toEqual([])
-    const clock: Clock = { ...hurried, now: () => new Date(Date.now() + 60_000) }
+    const clock = { ...hurriedClock, now: () => new Date(Date.now() + 60_000) }
     await startPull({ env, dataDir, emulator: first.emulator, overrides: { clock } })
     await eventually(
       () => got,
@@ -132,7 +129,7 @@ describe('a bad file that an agent may have seen', () => {
   it('is not told of any more when it was erased', async () => {
     const { got, env } = await receiver([503])
     let jump = 0
-    const clock: Clock = { ...hurried, now: () => new Date(Date.now() + jump) }
+    const clock = { ...hurriedClock, now: () => new Date(Date.now() + jump) }
     const { conversation, customerSends, pull, url, logged, get } = await startPull({ env, overrides: { clock } })
     const conversationId = conversation()
     customerSends(conversationId, bad)

@@ -4,15 +4,18 @@ import { appendFile, copyFile, mkdir, readFile, stat, writeFile } from 'node:fs/
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import manifest from '../../package.json' with { type: 'json' }
+import type { Attachment, Verdict } from '../../src/attachment.ts'
 import { type Clock, systemClock } from '../../src/clock.ts'
 import { auditKinds } from '../../src/records/questions/audit.ts'
 import { openDatabase } from '../../src/records/sqlite/database.ts'
 import { migrate } from '../../src/records/sqlite/migrate.ts'
 import { createDatabaseFile } from '../../src/records/sqlite/sqlite.ts'
 import { migrations } from '../database.ts'
+import { fakeEngine } from '../fixtures/engines.ts'
 import { jpeg, text } from '../fixtures/files.ts'
 import { naughtyNames } from '../fixtures/names.ts'
 import { epoch } from '../fixtures/settlements.ts'
+import { hurriedClock, until } from '../genesys/clock.ts'
 import { eventually, keys, startTestService, type TestService, temporaryFolder, testEnvironment } from '../harness.ts'
 import { run } from './process.ts'
 
@@ -51,6 +54,44 @@ function rowsIn(lines: string): Row[] {
 
 function ask({ url }: TestService, method: string, path: string, key: string | null, headers = {}) {
   return fetch(url + path, { method, headers: { ...(key && { authorization: `Bearer ${key}` }), ...headers } })
+}
+
+/** What people, and engines that have more to say, decide about files after they were settled. */
+async function decidedOn(dataDir: string) {
+  const file = join(dataDir, 'policy.json')
+  const quarantine = { codes: ['malware'], engineDown: true, secondPerson: true }
+  await writeFile(file, JSON.stringify({ quarantine, reuseVerdictHours: 0 }))
+  const engine = { verdict: 'clean' as Verdict['verdict'], signatures: 'today' }
+  const scanner = fakeEngine({ say: () => ({ verdict: engine.verdict }), signatures: () => engine.signatures })
+  let ahead = 0
+  const clock: Clock = { ...hurriedClock, now: () => new Date(Date.now() + ahead) }
+  const env = { POLICY_FILE: file }
+  const service = await startTestService({ dataDir, env, overrides: { scanners: [scanner], clock } })
+  const take = async () => (await service.push(text('Geheimnis.txt'))).body.attachment.id
+  const state = async (id: string) => (await service.get<Attachment>(`/v1/attachments/${id}`)).body.state
+  const recalled = await take()
+  engine.verdict = 'infected'
+  const held = await take()
+  const decide = async (what: string, by: string) => {
+    const args = ['quarantine', what, held, '--by', by, '--reason', 'looked at it']
+    expect(
+      await run(args, { ...testEnvironment(dataDir, 'http://127.0.0.1:9'), CLIPGATE_POLICY_FILE: file }).ended,
+    ).toBe(0)
+  }
+  await decide('release', 'anna')
+  await decide('release', 'ben')
+  await decide('hold', 'anna')
+  await decide('destroy', 'anna')
+  engine.verdict = 'failed'
+  const late = await take()
+  engine.verdict = 'clean'
+  ahead = 120_000
+  await until(async () => (await state(late)) === 'accepted')
+  engine.verdict = 'infected'
+  engine.signatures = 'tomorrow'
+  await until(async () => (await state(recalled)) === 'recalled')
+  await service.service.stop()
+  return { recalled, late, held }
 }
 
 /** A stopped service that took eight files, and a copy of its folder for each case. */
@@ -123,6 +164,7 @@ describe('the audit trail', () => {
     // A second key, appended to the key file, is the current one from the next start on.
     await appendFile(join(dataDir, 'keys', 'master.key'), await readFile(join(dataDir, 'second.key')))
     await (await startTestService({ dataDir })).service.stop()
+    const { recalled, late, held } = await decidedOn(dataDir)
 
     const rows = await exported(dataDir)
     const told = rows.map(({ who, what, object, outcome }) => [who, what, object, outcome])
@@ -157,6 +199,13 @@ describe('the audit trail', () => {
         ['cli', 'key_make', second, 'made'],
         ['(service)', 'service_stop', null, manifest.version],
         ['(service)', 'key_use', second, 'current'],
+        ['all', 'take', held, 'quarantined'],
+        ['cli:anna', 'release_ask', held, 'asked'],
+        ['cli:ben', 'release', held, 'accepted'],
+        ['cli:anna', 'hold', held, 'quarantined'],
+        ['cli:anna', 'destroy', held, 'unscannable'],
+        ['(service)', 'judge_late', late, 'accepted'],
+        ['(service)', 'recall', recalled, 'malware'],
       ]),
     )
     expect(new Set(rows.map(({ what }) => what))).toEqual(new Set(Object.keys(auditKinds)))

@@ -33,6 +33,7 @@ describe('every command', () => {
       'keys',
       'outbox',
       'pull',
+      'quarantine',
       'policy',
       'genesys',
       'audit',

@@ -112,7 +112,8 @@ describe('the policy', () => {
       trailingData: 'refuse',
       limits: defaultLimits,
       keep: 'original',
-      refused: 'thrown away',
+      quarantine: { codes: [], engineDown: false, days: 30, secondPerson: false },
+      rescanDays: 7,
     })
   })
 })
@@ -136,9 +137,13 @@ describe('the description of the HTTP API', () => {
       '/v1/attachments get',
       '/v1/attachments/{id} get,delete',
       '/v1/attachments/{id}/content get',
+      '/v1/attachments/{id}/destroy post',
+      '/v1/attachments/{id}/hold post',
       '/v1/attachments/{id}/preview get',
+      '/v1/attachments/{id}/release post',
       '/v1/attachments/{id}/safe-copy get',
       '/v1/policy get',
+      '/v1/quarantine get',
       '/v1/tickets post',
       '/webhook/file-upload post',
     ])

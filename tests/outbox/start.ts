@@ -66,6 +66,8 @@ export async function start(options: Options = {}) {
       spend: null,
       quotaUse: null,
       fetch: null,
+      hold: null,
+      verdicts: null,
       alert: null,
       audit: { at: clock.now(), who: 'test', what: 'take', object: null, outcome: '', requestId: null, detail: null },
     })

@@ -17,7 +17,7 @@ export function sentenceOf(
   const said: string[] = []
   let room = longest
   for (const { state, ...rest } of attachments) {
-    if (state === 'erased' || state === 'recalled') continue
+    if (state === 'erased') continue
     const shown = state === 'fetching' ? 'quarantined' : state === 'unfetched' ? 'refused' : state
     const sentence = texts.sentence({ ...rest, state: shown }, language, limits)
     room -= sentence.length + 1

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import type { AttachmentId } from '../../attachment.ts'
 import type { Schema } from '../schema.ts'
 
-export const alertKinds = ['refused', 'accepted', 'unfetched'] as const
+export const alertKinds = ['refused', 'accepted', 'unfetched', 'quarantined', 'recalled'] as const
 export type AlertKind = (typeof alertKinds)[number]
 
 /** What is owed to the webhook about a file. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { Attachment, AttachmentId } from '../../attachment.ts'
 import type { Schema } from '../schema.ts'
 import { dropAlerts } from './alerts.ts'
@@ -49,6 +49,8 @@ export async function erase(
       .where('id', '=', id)
       .execute()
     await forgetWords(db, id)
+    await db.deleteFrom('quarantine').where('attachment_id', '=', id).execute()
+    await db.deleteFrom('verdicts').where('attachment_id', '=', id).execute()
     // A delivery that its sender named is still known, so that a late repetition does not bring the file back.
     await db
       .updateTable('deliveries')
@@ -118,13 +120,13 @@ export async function bytesRemoved(db: Kysely<Schema>, id: AttachmentId): Promis
   await db.updateTable('attachments').set({ stored: 0 }).where('id', '=', id).execute()
 }
 
-/** Erased attachments whose bytes may still be there: an erasure that was cut short. */
-export async function erasedButStored(db: Kysely<Schema>, limit: number): Promise<AttachmentId[]> {
+/** Attachments whose bytes nothing can open any more and may still be there: an erasure, or a destruction, that was cut short. */
+export async function storedInVain(db: Kysely<Schema>, limit: number): Promise<AttachmentId[]> {
   const rows = await db
     .selectFrom('attachments')
     .select('id')
-    .where('erased_at', 'is not', null)
-    .where('stored', '=', 1)
+    // As they stand in the index: by parameters it would not be used.
+    .where(sql<boolean>`stored = 1 AND state IN ('erased', 'refused')`)
     .limit(limit)
     .execute()
   return rows.map(({ id }) => id as AttachmentId)

@@ -9,6 +9,8 @@ export interface Leased {
   attachmentId: AttachmentId
   conversationId: string
   language: string
+  /** How often the conversation was owed word of it before: what became of it later is told too. */
+  round: number
   /** Attempts that began before this one. */
   attempts: number
   /** An earlier attempt began and its answer is not known. */
@@ -26,7 +28,7 @@ export async function leaseConfirmations(
 ): Promise<Leased[]> {
   const due = await db
     .selectFrom('confirmations')
-    .select(['attachment_id', 'conversation_id', 'language', 'attempts', 'uncertain', 'lease'])
+    .select(['attachment_id', 'conversation_id', 'language', 'attempts', 'uncertain', 'lease', 'round'])
     .where('state', '=', 'pending')
     .where('next_at', '<=', now.getTime())
     .$if(busy.length > 0, (rows) => rows.where('conversation_id', 'not in', busy))
@@ -48,6 +50,7 @@ export async function leaseConfirmations(
       attachmentId: row.attachment_id as AttachmentId,
       conversationId: row.conversation_id,
       language: row.language,
+      round: row.round,
       attempts: row.attempts,
       uncertain: row.uncertain === 1 || row.lease !== null,
       lease,
@@ -111,6 +114,32 @@ export async function settleConfirmation(
     .where('lease', '=', lease)
     .executeTakeFirst()
   return numUpdatedRows > 0n
+}
+
+/**
+ * Something else became of an attachment: its conversation is owed word of that too. What is still owed tells it anyway; what is
+ * being said now may tell what was, so it is said again. Where nothing was ever owed, nothing is.
+ */
+export async function oweAgain(db: Kysely<Schema>, { id, at }: { id: AttachmentId; at: Date }): Promise<void> {
+  await db
+    .updateTable('confirmations')
+    .set(({ eb }) => ({
+      state: 'pending',
+      round: eb('round', '+', 1),
+      way: null,
+      attempts: 0,
+      next_at: at.getTime(),
+      lease: null,
+      uncertain: 0,
+      possibly_repeated: 0,
+      reason: null,
+      settled_at: null,
+    }))
+    .where('attachment_id', '=', id)
+    .where(({ or, and, eb }) =>
+      or([eb('state', '!=', 'pending'), and([eb('state', '=', 'pending'), eb('lease', 'is not', null)])]),
+    )
+    .execute()
 }
 
 /** After a start of the only process: leases of the one before run out at once, and what they did is uncertain. */

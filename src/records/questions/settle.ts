@@ -6,9 +6,11 @@ import { type NewAlert, oweAlert } from './alerts.ts'
 import { type AuditEntry, audit } from './audit.ts'
 import { insertRow } from './compiled.ts'
 import { endFetch, type HeldFetch } from './fetches.ts'
+import { type Hold, hold } from './quarantine.ts'
 import { type QuotaUse, useQuota } from './quota.ts'
 import { type Spend, spend } from './tickets.ts'
 import { Undo } from './undo.ts'
+import { keepVerdicts, type NewVerdicts } from './verdicts.ts'
 import { keepWords } from './words.ts'
 
 /** The scope of deliveries that are known by the message that they came with. */
@@ -35,6 +37,10 @@ export interface Settlement {
   quotaUse: QuotaUse | null
   /** The fetch that it ends. Null: it came by itself. */
   fetch: HeldFetch | null
+  /** How it is kept, where it is neither served nor thrown away. */
+  hold: Hold | null
+  /** What engines said of its bytes and may be asked for again. */
+  verdicts: NewVerdicts | null
   /** What the operator's webhook is told of it. */
   alert: NewAlert | null
   audit: AuditEntry
@@ -124,7 +130,10 @@ export async function settle(db: Kysely<Schema>, settlement: Settlement): Promis
       reason: null,
       created_at: at.getTime(),
       settled_at: null,
+      round: 0,
     })
+  if (settlement.hold) await hold(db, { id: attachment.id, hold: settlement.hold, at })
+  if (settlement.verdicts) await keepVerdicts(db, { ...settlement.verdicts, attachmentId: attachment.id })
   if (settlement.alert) await oweAlert(db, { alert: settlement.alert, attachmentId: attachment.id, at })
   await audit(db, settlement.audit)
   return { kind: 'settled' }

@@ -2,9 +2,13 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { temporaryRecords } from '../../../tests/database.ts'
 import { leaseAlerts } from '../questions/alerts.ts'
 import { listAttachments } from '../questions/attachments.ts'
+import { storedInVain } from '../questions/erase.ts'
 import { leaseFetches } from '../questions/fetches.ts'
 import { leaseLookups } from '../questions/lookups.ts'
 import { leaseConfirmations, releaseLeases } from '../questions/outbox.ts'
+import { heldTooLong, leaseHeld, listHeld } from '../questions/quarantine.ts'
+import { leaseRescan } from '../questions/rescan.ts'
+import { knownVerdicts } from '../questions/verdicts.ts'
 import { openDatabase } from './database.ts'
 import { queriesOver } from './queries.ts'
 
@@ -39,6 +43,12 @@ describe('what is asked often goes through an index, and sorts nothing', () => {
     ['look-ups that are due', (db) => leaseLookups(db, { lease: 'x', now, until: now, limit: 8, backfills: false })],
     ['look-ups of backfills', (db) => leaseLookups(db, { lease: 'x', now, until: now, limit: 1, backfills: true })],
     ['files to be fetched', (db) => leaseFetches(db, { lease: 'x', now, until: now, limit: 8, busy: ['att_1'] })],
+    ['what is held', (db) => listHeld(db, { waitsFor: 'person', limit: 50, after: null })],
+    ['what an engine is to judge', (db) => leaseHeld(db, { now, until: now, limit: 1 })],
+    ['what was held too long', (db) => heldTooLong(db, { now, limit: 500 })],
+    ['what is stored in vain', (db) => storedInVain(db, 500)],
+    ['verdicts', (db) => knownVerdicts(db, { digests: ['d1', 'd2'], since: now })],
+    ['the walk', (db) => leaseRescan(db, { lease: 'x', signatures: 'a', now, until: now, oldest: now, limit: 20 })],
     ['a list', (db) => listAttachments(db, { limit: 50 })],
     ['a list after a page', (db) => listAttachments(db, { limit: 50, after: { receivedAt: 1, id: 'att_' } })],
     ['a list by type', (db) => listAttachments(db, { limit: 50, type: 'image/png' })],

@@ -1,0 +1,51 @@
+import type { Kysely } from 'kysely'
+import type { AttachmentId, Verdict } from '../../attachment.ts'
+import type { Schema } from '../schema.ts'
+
+/** What an engine said of these bytes, by signatures that it named. */
+export type KnownVerdict = Verdict & { signatures: string }
+
+/** What is known of bytes, by keyed digests of theirs, and not older than that. */
+export async function knownVerdicts(
+  db: Kysely<Schema>,
+  { digests, since }: { digests: string[]; since: Date },
+): Promise<KnownVerdict[]> {
+  const rows = await db
+    .selectFrom('verdicts')
+    .select(['engine', 'signatures', 'verdict', 'detail', 'at'])
+    .where('digest', 'in', digests)
+    .where('at', '>=', since.getTime())
+    .execute()
+  return rows.map(({ engine, signatures, verdict, detail, at }) => ({
+    engine,
+    signatures,
+    verdict: verdict as Verdict['verdict'],
+    ...(detail !== null && { detail }),
+    at: new Date(at).toISOString(),
+  }))
+}
+
+export interface NewVerdicts {
+  /** The keyed digest of the bytes. */
+  digest: string
+  verdicts: KnownVerdict[]
+}
+
+/** The newest of an engine is kept. */
+export async function keepVerdicts(
+  db: Kysely<Schema>,
+  { digest, verdicts, attachmentId }: NewVerdicts & { attachmentId: AttachmentId },
+): Promise<void> {
+  for (const { engine, signatures, verdict, detail, at } of verdicts) {
+    const row = { signatures, verdict, detail: detail ?? null, at: Date.parse(at), attachment_id: attachmentId }
+    await db
+      .insertInto('verdicts')
+      .values({ digest, engine, ...row })
+      .onConflict((conflict) => conflict.columns(['digest', 'engine']).doUpdateSet(row))
+      .execute()
+  }
+}
+
+export async function forgetVerdicts(db: Kysely<Schema>, { before }: { before: Date }): Promise<void> {
+  await db.deleteFrom('verdicts').where('at', '<', before.getTime()).execute()
+}
