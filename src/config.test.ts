@@ -52,6 +52,7 @@ describe('without any setting', () => {
       engines: { clamd: null, icap: null, command: null, http: null },
       genesys: null,
       pull: { queues: [], downloadHosts: [] },
+      gateway: null,
       alert: null,
       confirm: { ways: ['message', 'attributes'], language: 'en', textsDir: null },
       retentionDays: null,
@@ -264,7 +265,7 @@ describe('an unknown setting', () => {
     ])
   })
 
-  it.each(['FILES_URL', 'DATABASE_URL', 'STORAGE_URL', 'GATEWAY_DEPLOYMENTS'])(
+  it.each(['FILES_URL', 'DATABASE_URL', 'STORAGE_URL', 'FRAME_ANCESTORS'])(
     '%s, which a later version has, is refused in these words',
     (name) => {
       expect(problemsOf({ [name]: 'x' })).toEqual([`CLIPGATE_${name} is not available in this version yet. Remove it.`])

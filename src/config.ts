@@ -35,6 +35,17 @@ export interface Config {
     user: { clientId: string; tokenFile: string } | null
   } | null
   pull: { queues: string[]; downloadHosts: string[] }
+  /** Null: no client connects through us. */
+  gateway: {
+    deployments: string[]
+    domain: string
+    guestUrl: string
+    apiUrl: string
+    cdnUrl: string
+    uploadHosts: string[]
+    /** Origins that were set in place of the platform's. */
+    exemptOrigins: string[]
+  } | null
   /** Null: nobody is told of files but by the log and the metrics. */
   alert: { webhook: string; on: AlertKind[] } | null
   confirm: { ways: Way[]; language: string; textsDir: string | null }
@@ -86,6 +97,7 @@ export function requireServable(config: Config, { apiKeys, pushSigningSecrets }:
     PUSH_SIGNING_SECRETS: pushSigningSecrets,
     PULL_QUEUES: config.pull.queues,
     GENESYS_CLIENT_ID: config.genesys?.clientId,
+    GATEWAY_DEPLOYMENTS: config.gateway?.deployments ?? [],
     SCAN: config.scan,
     CLAMD: config.engines.clamd ?? undefined,
     ICAP_URL: config.engines.icap ?? undefined,
@@ -153,6 +165,18 @@ function toConfig(values: Values): Config {
                 : { clientId: values.GENESYS_USER_CLIENT_ID, tokenFile: join(dataDir, 'keys', 'genesys-user.json') },
           },
     pull: { queues: values.PULL_QUEUES, downloadHosts: values.DOWNLOAD_HOSTS },
+    gateway:
+      values.GATEWAY_DEPLOYMENTS.length === 0
+        ? null
+        : {
+            deployments: values.GATEWAY_DEPLOYMENTS,
+            domain: values.GENESYS_DOMAIN,
+            guestUrl: values.GENESYS_GUEST_URL ?? `wss://webmessaging.${values.GENESYS_DOMAIN}/v1`,
+            apiUrl: values.GENESYS_API_URL ?? `https://api.${values.GENESYS_DOMAIN}`,
+            cdnUrl: values.GENESYS_CDN_URL ?? `https://api-cdn.${values.GENESYS_DOMAIN}`,
+            uploadHosts: values.UPLOAD_HOSTS,
+            exemptOrigins: exemptOrigins(values),
+          },
     alert: values.ALERT_WEBHOOK === undefined ? null : { webhook: values.ALERT_WEBHOOK, on: values.ALERT_ON },
     confirm: { ways: values.CONFIRM, language: values.LANGUAGE, textsDir: values.TEXTS_DIR ?? null },
     retentionDays: values.RETENTION_DAYS ?? null,
@@ -163,7 +187,9 @@ function toConfig(values: Values): Config {
 function exemptOrigins(values: Values): string[] {
   const { GENESYS_LOGIN_URL, GENESYS_API_URL, GENESYS_GUEST_URL, GENESYS_CDN_URL } = values
   const set = [GENESYS_LOGIN_URL, GENESYS_API_URL, GENESYS_GUEST_URL, GENESYS_CDN_URL]
-  const urls = set.filter((url): url is string => url !== undefined && URL.canParse(url)).map((url) => new URL(url))
+  const urls = set
+    .filter((url): url is string => url !== undefined && URL.canParse(url))
+    .map((url) => new URL(url.replace(/^ws/, 'http')))
   return [...new Set(urls.map(({ origin }) => origin).filter((origin) => origin !== 'null'))]
 }
 

@@ -18,6 +18,7 @@ import { clientCredentials, userGrant } from './genesys/grants.ts'
 import { attachmentRoutes } from './http/attachments.ts'
 import { copyRoutes } from './http/copies.ts'
 import { createDenials } from './http/denials.ts'
+import { gatewayRoutes } from './http/gateway.ts'
 import { operationRoutes } from './http/operations.ts'
 import { pullRoutes } from './http/pull.ts'
 import { pushRoutes } from './http/push.ts'
@@ -43,6 +44,7 @@ import { type SweepResult, sweep } from './retention/sweep.ts'
 import { enginesOf } from './scan/engines.ts'
 import type { Scanner } from './scan/scanner.ts'
 import { createKeyFile, type KeyRing, keyRing, readKeyFile } from './seal/keys.ts'
+import { createGateway } from './serviceGateway.ts'
 import { watchPlatform } from './servicePlatform.ts'
 import { probesOf } from './serviceProbes.ts'
 import { createPulling } from './servicePull.ts'
@@ -205,6 +207,21 @@ async function compose(
           events,
         })
       : null
+  const gateway = config.gateway
+    ? createGateway({
+        config: { ...config, gateway: config.gateway },
+        records,
+        storage,
+        keys,
+        genesys: genesys ?? createGenesysFor(config, secrets, clock, events),
+        intake: take,
+        texts,
+        confirms: Boolean(courier),
+        wake,
+        clock,
+        events,
+      })
+    : null
   const trail = serviceTrail({ version: manifest.version, config, secrets, keys }, { records, clock, events })
   const runSweep = async (signal?: AbortSignal) => {
     const days = { retentionDays: config.retentionDays, ...(signal && { signal }) }
@@ -240,6 +257,9 @@ async function compose(
         ]
       : []),
     ...(pulling ? [pullRoutes({ credentials, ...pulling })] : []),
+    ...(gateway && config.gateway
+      ? [gatewayRoutes({ ...config.gateway, uploads: gateway.uploads, times: uploads })]
+      : []),
     attachmentRoutes({ readers, credentials, records, keys, storage, clock, events }),
     quarantineRoutes({ credentials, decisions, records, clock, events }),
     copyRoutes({ credentials, copies, records, keys, storage, clock, events }),
@@ -281,9 +301,17 @@ async function compose(
         pulling.start()
         open.push(() => pulling.stop())
       }
+      if (gateway) {
+        gateway.completer?.start()
+        open.push(async () => gateway.completer?.stop())
+        open.push(() => gateway.uploads.idle())
+        gateway.socket.attach(app.server)
+      }
       open.push(() => ended.abort())
       open.push(async () => {
         // A connection that had a request when we began to close stays open when it is answered.
+        // Relayed connections are none of its own: they would keep the server open.
+        await gateway?.socket.stop()
         const idle = setInterval(() => app.server.closeIdleConnections(), 50)
         const cut = setTimeout(() => app.server.closeAllConnections(), drainMs)
         await app.close()

@@ -29,6 +29,11 @@ export const httpUrl = z
   .url({ protocol: /^https?$/, error: 'an address that begins with http:// or https://' })
   .transform((text) => text.replace(/\/+$/, ''))
 
+/** Of the platform's guest socket: `ws` and `wss`, or what stands for them. */
+export const guestUrl = z
+  .url({ protocol: /^(https?|wss?)$/, error: 'an address that begins with wss://, ws://, https:// or http://' })
+  .transform((text) => `${text.replace(/^http/, 'ws').replace(/\/+$/, '').replace(/\/v1$/, '')}/v1`)
+
 /** As it is: a slash at its end is a part of it. */
 export const exactUrl = z
   .url({ protocol: /^https?$/, error: 'an address that begins with http:// or https://' })
@@ -171,7 +176,7 @@ export const origins = list.refine((urls) => urls.every((url) => URL.canParse(ur
 
 export const platformIds = list
   .transform((ids) => [...new Set(ids)])
-  .refine((ids) => ids.every((id) => /^[A-Za-z0-9-]{1,64}$/.test(id)), 'ids of queues, separated by commas')
+  .refine((ids) => ids.every((id) => /^[A-Za-z0-9-]{1,64}$/.test(id)), 'ids of the platform, separated by commas')
 
 export const hostPatterns = list.refine(
   (hosts) =>

@@ -28,6 +28,16 @@ export function contradictions(values: Partial<Values>, env: Record<string, stri
   ] as const)
     if (given(name) && values.POLICY_FILE?.[key] !== undefined)
       problems.push(`${prefix}${name} and ${key} in ${prefix}POLICY_FILE are both set. Keep one.`)
+  const { keep, trailingData } = values.POLICY_FILE ?? {}
+  if (
+    values.GATEWAY_DEPLOYMENTS &&
+    values.GATEWAY_DEPLOYMENTS.length > 0 &&
+    (keep === 'safe_copy' || trailingData === 'cut')
+  )
+    problems.push(
+      `${prefix}GATEWAY_DEPLOYMENTS does not go with keep: safe_copy or trailingData: cut in ${prefix}POLICY_FILE: the platform ` +
+        `gets exactly the bytes that were announced.`,
+    )
   if (values.PULL_QUEUES && values.PULL_QUEUES.length > 0 && !given('GENESYS_CLIENT_ID'))
     problems.push(`${prefix}PULL_QUEUES needs ${prefix}GENESYS_CLIENT_ID and ${prefix}GENESYS_CLIENT_SECRET.`)
   return problems
@@ -39,11 +49,12 @@ export function missingToServe(values: Partial<Values>): string[] {
   const { API_KEYS: apiKeys, PUSH_SIGNING_SECRETS: signingSecrets, PULL_QUEUES: queues, SCAN: scan } = values
   const pushes = apiKeys && signingSecrets && (values.PUSH_AUTH === 'none' || mayPush(apiKeys, signingSecrets))
   const pulls = apiKeys && queues && values.GENESYS_CLIENT_ID !== undefined && mayPull(apiKeys, queues)
-  if (apiKeys && signingSecrets && queues && !pushes && !pulls)
+  const relays = values.GATEWAY_DEPLOYMENTS && values.GATEWAY_DEPLOYMENTS.length > 0
+  if (apiKeys && signingSecrets && queues && values.GATEWAY_DEPLOYMENTS && !pushes && !pulls && !relays)
     problems.push(
       `No door is configured. Set ${prefix}API_KEYS to a key with the scope push, ${prefix}PUSH_SIGNING_SECRETS, or ` +
         `${prefix}PUSH_AUTH=none on a loopback host; or, to pull, credentials of Genesys Cloud with ${prefix}PULL_QUEUES ` +
-        `or a key with the scope pull.`,
+        `or a key with the scope pull; or ${prefix}GATEWAY_DEPLOYMENTS.`,
     )
   const engines = [values.CLAMD, values.ICAP_URL, values.SCAN_COMMAND, values.SCAN_HTTP_URL]
   if (scan === 'required' && engines.every((engine) => engine === undefined))

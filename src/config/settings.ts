@@ -7,6 +7,7 @@ import {
   clamdAddress,
   commandLine,
   exactUrl,
+  guestUrl,
   hostPatterns,
   httpUrl,
   icapAddress,
@@ -64,12 +65,13 @@ export const settings = {
   GENESYS_USER_CLIENT_SECRET: z.string().optional(),
   GENESYS_LOGIN_URL: httpUrl.optional(),
   GENESYS_API_URL: httpUrl.optional(),
-  // Of no effect until the gateway is there; known, so that the four overrides can always be given together.
-  GENESYS_GUEST_URL: z.string().optional(),
-  GENESYS_CDN_URL: z.string().optional(),
+  GENESYS_GUEST_URL: guestUrl.optional(),
+  GENESYS_CDN_URL: httpUrl.optional(),
   GENESYS_REQUESTS_PER_MINUTE: wholeNumber(1, 100_000).default(270),
   PULL_QUEUES: platformIds.default([]),
+  GATEWAY_DEPLOYMENTS: platformIds.default([]),
   DOWNLOAD_HOSTS: hostPatterns.default([]),
+  UPLOAD_HOSTS: hostPatterns.default([]),
   ALERT_WEBHOOK: exactUrl.optional(),
   ALERT_WEBHOOK_SECRET: z
     .string()
@@ -111,8 +113,4 @@ export const secretSettings: SettingName[] = [
 ]
 
 /** Settings of the contract that this version does not have: setting one is an error, since silence would deceive. */
-export const notYet = (
-  'FILES_URL DATABASE_URL STORAGE_URL ' +
-  'UPLOAD_HOSTS GATEWAY_DEPLOYMENTS ' +
-  'FRAME_ANCESTORS'
-).split(' ')
+export const notYet = ('FILES_URL DATABASE_URL STORAGE_URL ' + 'FRAME_ANCESTORS').split(' ')

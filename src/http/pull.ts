@@ -1,10 +1,10 @@
 import type { Credentials } from '../access/credentials.ts'
 import type { TakenEvents } from '../doors/pull/eventBridge.ts'
 import type { PullDoor } from '../doors/pull/pull.ts'
+import { strictJson } from '../strictJson.ts'
 import { letIn } from './letIn.ts'
 import type { Routes } from './server.ts'
 import { eventsAnswer, eventsRequest, problemShape, pullAnswer, pullQuery, pullRequest } from './shapes.ts'
-import { strictJson } from './strictJson.ts'
 
 export interface PullRouteParts {
   credentials: Credentials

@@ -4,11 +4,11 @@ import { type AttachmentId, parseAttachmentId } from '../attachment.ts'
 import { BadRequest } from '../errors.ts'
 import type { Decider, Decisions } from '../quarantine/decisions.ts'
 import type { Held } from '../records/questions/quarantine.ts'
+import { strictJson } from '../strictJson.ts'
 import { letIn } from './letIn.ts'
 import { type ReadParts, readsOf } from './reads.ts'
 import type { Routes } from './server.ts'
 import { attachmentShape, decisionRequest, heldAnswer, heldQuery, problemShape, releaseAnswer } from './shapes.ts'
-import { strictJson } from './strictJson.ts'
 
 export interface QuarantineRouteParts extends ReadParts {
   credentials: Credentials

@@ -1,9 +1,9 @@
 import type { Credentials } from '../access/credentials.ts'
 import type { Tickets } from '../access/tickets.ts'
+import { strictJson } from '../strictJson.ts'
 import { letIn } from './letIn.ts'
 import type { Routes } from './server.ts'
 import { problemShape, ticketAnswer, ticketRequest } from './shapes.ts'
-import { strictJson } from './strictJson.ts'
 
 const maxBodyBytes = 16 * 1024
 

@@ -22,6 +22,15 @@ export function deliveryOf(arrival: Named, file: Spooled): Delivery | null {
   return { scope: messageScope, key: digestOf([conversationId, messageId, ...told]), fingerprint }
 }
 
+/** How a file that is here already is known by the message that it turned out to have come with. */
+export function deliveryByMessage(
+  { filename, declaredType, sha256 }: Pick<Attachment, 'filename' | 'declaredType' | 'sha256'>,
+  { conversationId, messageId }: { conversationId: string; messageId: string },
+): Delivery {
+  const fingerprint = digestOf([conversationId, messageId, filename, declaredType, sha256])
+  return { scope: messageScope, key: digestOf([conversationId, messageId, sha256]), fingerprint }
+}
+
 /**
  * What the first arrival was answered. Throws when this one is another file, or its attachment was erased. What we fetched
  * ourselves is the same file under whatever name a sender has pushed it: message and content are the same.

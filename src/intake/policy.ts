@@ -78,6 +78,19 @@ export function checkPolicy(policy: Policy, arrival: Claims, file: Spooled): voi
     )
 }
 
+/** Could a file that is announced so be taken? Its bytes are judged when they come. Throws `Refused`. */
+export function checkAnnounced(
+  { maxFileBytes, allowedTypes }: Policy,
+  { size, ...claims }: Claims & { size: number },
+): void {
+  if (size > maxFileBytes)
+    throw new Refused('too_large', `File size exceeds maximum allowed size of ${maxFileBytes} bytes.`)
+  if (size === 0) throw new Refused('empty', 'The file has no bytes.')
+  if (!allowedTypes.includes(claims.declaredType))
+    throw new Refused('type_not_allowed', `File type ${claims.declaredType} not supported`)
+  checkName(claims)
+}
+
 /** The platform asks for an ending too (FACTS 4), so a name without one says nothing that could agree. */
 function checkName({ filename, declaredType }: Claims): void {
   const allowed = endingsOf(declaredType)

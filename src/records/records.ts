@@ -20,6 +20,18 @@ import {
   retryFetches,
   settleFetch,
 } from './questions/fetches.ts'
+import {
+  announceFile,
+  completeFile,
+  fileSent,
+  forgetGatewayFiles,
+  gatewayFile,
+  gatewayState,
+  leaseSentFiles,
+  moveFile,
+  retrySentFile,
+  unsentFiles,
+} from './questions/gateway.ts'
 import { dataKey, masterKeyIds, masterKeys, nameMasterKey } from './questions/keys.ts'
 import {
   askLookups,
@@ -85,6 +97,9 @@ export const reads = {
   heldTooLong,
   knownVerdicts,
   rescanState,
+  gatewayFile,
+  unsentFiles,
+  gatewayState,
 }
 
 /** Changes: each is one value, and one transaction. */
@@ -123,6 +138,13 @@ export const changes = {
   leaseRescan,
   settleRescan,
   releaseRescan,
+  announceFile,
+  moveFile,
+  fileSent,
+  leaseSentFiles,
+  retrySentFile,
+  completeFile,
+  forgetGatewayFiles,
   audit,
 }
 

@@ -42,6 +42,7 @@ export interface Schema {
     lease: string | null
     leased_until: number
   }
+  gateway_files: GatewayFileRow
   seen_events: { id: string; at: number }
   /** Who writes a chain of audit rows. */
   audit_nodes: { node: string }
@@ -93,6 +94,20 @@ export interface ConfirmationRow {
   created_at: number
   settled_at: number | null
   round: number
+}
+
+export interface GatewayFileRow {
+  session: string
+  source_id: string
+  deployment_id: string
+  state: string
+  attachment_id: string | null
+  language: string | null
+  message_id: string | null
+  attempts: number
+  next_at: number | null
+  reason: string | null
+  at: number
 }
 
 export interface QuarantineRow {

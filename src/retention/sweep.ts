@@ -75,6 +75,8 @@ export async function sweep({ retentionDays, signal }: SweepOptions, parts: Swee
     const before = new Date(now.getTime() - retentionDays * dayMs)
     expired = await eraseAll(() => records.receivedBefore({ before, limit: batch }))
   }
+  // Came through the gateway, and nobody sent it.
+  await eraseAll(() => records.unsentFiles({ before: dayAgo, limit: batch }))
   for (;;) {
     const ids = await records.heldTooLong({ now, limit: batch })
     const done = await each(ids, (id) => decisions.destroy(id, { ...bySweep, reason: 'nobody decided in time' }))
@@ -104,6 +106,10 @@ export async function sweep({ retentionDays, signal }: SweepOptions, parts: Swee
   orphans += await removeUnclaimed(old)
 
   await records.forgetVerdicts({ before: new Date(now.getTime() - verdictKeptDays * dayMs) })
+  await records.forgetGatewayFiles({
+    before: dayAgo,
+    completedBefore: new Date(now.getTime() - lookupKeptDays * dayMs),
+  })
   await records.forgetSpent(now)
   await records.forgetAlerts({ before: new Date(now.getTime() - deliveryKeptDays * dayMs) })
   await records.forgetLookups({ before: new Date(now.getTime() - lookupKeptDays * dayMs) })

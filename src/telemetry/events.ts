@@ -58,6 +58,37 @@ export function createEvents(log: Log, metrics: Metrics) {
       for (const [waitsFor, count] of Object.entries(held)) metrics.held.set({ waits_for: waitsFor }, count)
     },
     lateJudgingFailed: (error: unknown) => log.error(causes(error), 'stored files cannot be judged now'),
+    gatewayConnected: (open: number): void => metrics.gatewayConnections.set(open),
+    gatewayUnreachable(error: unknown): void {
+      metrics.gatewayTroubles.inc({ kind: 'unreachable' })
+      log.error(causes(error), 'the guest socket of genesys cannot be reached')
+    },
+    gatewayFlooded(deploymentId: string): void {
+      metrics.gatewayTroubles.inc({ kind: 'flood' })
+      log.warn({ deploymentId }, 'a client that floods is shut out')
+    },
+    gatewayAddressHeldBack(deploymentId: string): void {
+      metrics.gatewayTroubles.inc({ kind: 'address' })
+      log.warn({ deploymentId }, 'an address of genesys that nobody asked for is held back')
+    },
+    /** The address itself is a secret. */
+    gatewayTargetRefused(url: string): void {
+      metrics.gatewayTroubles.inc({ kind: 'host' })
+      const host = URL.canParse(url) ? new URL(url).host : '(none)'
+      log.error({ host }, 'genesys wants a file on a host that is not in UPLOAD_HOSTS')
+    },
+    gatewayUploadFailed(attachmentId: AttachmentId, error: unknown): void {
+      metrics.gatewayTroubles.inc({ kind: 'upload' })
+      log.error({ attachmentId, ...causes(error) }, 'a file could not be handed on to genesys')
+    },
+    gatewayCompleted: (attachmentId: AttachmentId, conversationId: string) =>
+      log.info({ attachmentId, conversationId }, 'the conversation of a file is found'),
+    gatewayIncomplete: (attachmentId: AttachmentId, reason: string, nextAt: Date | null) =>
+      log.warn(
+        { attachmentId, reason, nextAt: nextAt?.toISOString() ?? null },
+        'the conversation of a file is not found',
+      ),
+    gatewayFailed: (error: unknown) => log.error(causes(error), 'the gateway failed at something'),
     fileErased(attachmentId: AttachmentId, who: string) {
       metrics.erased.inc()
       log.info({ attachmentId, who }, 'file erased')

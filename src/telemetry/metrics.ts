@@ -48,6 +48,17 @@ export function createMetrics(uploadsRunning: () => number = () => 0) {
       labelNames: ['waits_for'],
       registers,
     }),
+    gatewayConnections: new Gauge({
+      name: 'clipgate_gateway_connections',
+      help: 'Connections of clients that are relayed now.',
+      registers,
+    }),
+    gatewayTroubles: new Counter({
+      name: 'clipgate_gateway_troubles_total',
+      help: 'What went wrong at the gateway, by kind: unreachable, flood, address, host, upload.',
+      labelNames: ['kind'],
+      registers,
+    }),
     erased: new Counter({ name: 'clipgate_erased_total', help: 'Files erased.', registers }),
     orphans: new Counter({
       name: 'clipgate_orphans_total',

@@ -1,4 +1,4 @@
-import { BadRequest } from '../errors.ts'
+import { BadRequest } from './errors.ts'
 
 /**
  * Parses JSON that says each thing once: a key twice is read differently by different programs, and `__proto__` is a trap

@@ -1,0 +1,73 @@
+import type { Clock } from '../../clock.ts'
+import type { KeyRing } from '../../seal/keys.ts'
+import type { Upload } from './uploads.ts'
+
+/** An open connection of a client, as those see it who have something to tell it. */
+export interface Connection {
+  /** False: it is not open any more. */
+  tell(frame: string): boolean
+  /** To the platform, in the client's name. */
+  ask(frame: string): void
+}
+
+/** What is known of a customer's session in this process. Its token is a secret, so that only a keyed digest stands for it. */
+export interface GuestSession {
+  digest: string
+  connections: Set<Connection>
+  uploads: Map<string, Upload>
+  /** Outcomes of uploads by the platform's id of the file, told again after a reconnection until the client acts on them. */
+  outcomes: Map<string, { frame: string; until: number }>
+}
+
+export interface Sessions {
+  ofToken(token: string): GuestSession
+  connect(session: GuestSession, connection: Connection): void
+  disconnect(session: GuestSession, connection: Connection): void
+  /** To every connection that the session has. What is told of an upload is told again to whoever comes back. */
+  tellOutcome(session: GuestSession, sourceId: string, frame: string): void
+  count(): number
+}
+
+/** A client comes back within five minutes or not at all (FACTS 1.6). */
+const rememberedMs = 10 * 60_000
+const mostOutcomes = 50
+
+export function createSessions(keys: Pick<KeyRing, 'digests'>, clock: Clock): Sessions {
+  const known = new Map<string, GuestSession>()
+
+  /** Whether nobody could come back to anything of it. */
+  const isOver = ({ connections, uploads, outcomes }: GuestSession) => {
+    const now = clock.now().getTime()
+    for (const [id, { until }] of outcomes) if (until <= now) outcomes.delete(id)
+    return connections.size === 0 && uploads.size === 0 && outcomes.size === 0
+  }
+
+  return {
+    ofToken(token) {
+      const digest = keys.digests(token)[0]!
+      const session = known.get(digest) ?? {
+        digest,
+        connections: new Set(),
+        uploads: new Map(),
+        outcomes: new Map(),
+      }
+      known.set(digest, session)
+      return session
+    },
+    connect: (session, connection) => void session.connections.add(connection),
+    disconnect(session, connection) {
+      session.connections.delete(connection)
+      const forget = () => {
+        if (isOver(session)) known.delete(session.digest)
+      }
+      if (isOver(session)) forget()
+      else void clock.wait(rememberedMs).then(forget)
+    },
+    tellOutcome(session, sourceId, frame) {
+      if (session.outcomes.size >= mostOutcomes) session.outcomes.delete(session.outcomes.keys().next().value!)
+      session.outcomes.set(sourceId, { frame, until: clock.now().getTime() + rememberedMs })
+      for (const connection of session.connections) connection.tell(frame)
+    },
+    count: () => known.size,
+  }
+}

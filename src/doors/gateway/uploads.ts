@@ -1,0 +1,342 @@
+import { randomBytes, randomUUID, timingSafeEqual } from 'node:crypto'
+import type { Attachment } from '../../attachment.ts'
+import type { Clock } from '../../clock.ts'
+import { BadRequest, Conflict, NotFound, type RefusalCode, Refused } from '../../errors.ts'
+import type { GuestUpload, PresignedTarget } from '../../genesys/guest/upload.ts'
+import type { Intake } from '../../intake/intake.ts'
+import { checkAnnounced, type Policy } from '../../intake/policy.ts'
+import { canonicalType } from '../../intake/types.ts'
+import type { Texts } from '../../outbox/texts.ts'
+import type { Records } from '../../records/records.ts'
+import type { Events } from '../../telemetry/events.ts'
+import { uploadFailure } from './frames.ts'
+import type { GuestSession, Sessions } from './sessions.ts'
+
+/** A file that was announced and is not decided on yet. */
+export interface Upload {
+  session: GuestSession
+  sourceId: string
+  fileName: string
+  fileType: string
+  fileSize: number
+  language: string | null
+  /** Of the frame that announced it: what refuses it carries the same. */
+  tracingId: string | null
+  /**
+   * `asked`: the platform was asked for an address. `linked`: the client has one of ours. `coming`: its bytes are. `kept`: they are
+   * judged clean and stored. `cleared`: the platform has them.
+   */
+  state: 'asked' | 'linked' | 'coming' | 'kept' | 'cleared'
+  target: PresignedTarget | null
+  link: { token: string; secret: string; until: number } | null
+  /** The platform's word that it has the file, which waits for ours. */
+  success: string | null
+}
+
+export interface Announced {
+  attachmentId: string | null
+  fileName: string
+  fileType: string
+  fileSize: number
+}
+
+/** No: with the platform's code, and a sentence. */
+export interface No {
+  code: number
+  says: string
+}
+
+export interface UploadsParts {
+  records: Pick<Records, 'announceFile' | 'moveFile'>
+  sessions: Sessions
+  intake: Intake
+  policy: Policy
+  texts: Pick<Texts, 'sentence' | 'languageOf'>
+  /** The stored bytes of an accepted file. */
+  open(attachment: Attachment): Promise<AsyncIterable<Buffer>>
+  guest: GuestUpload
+  /** Where clients reach us: without a slash at its end. */
+  publicUrl: string
+  clock: Clock
+  events: Events
+}
+
+export interface Uploads {
+  /** Judges an announcement before the platform hears of it. */
+  announce(
+    session: GuestSession,
+    announced: Announced,
+    about: { deploymentId: string; language: string | null; tracingId: string | null },
+  ): Promise<Upload | No>
+  /** The platform gave an address: what the client gets in place of it. Null: nobody asked for it, or it leads nowhere that we go. */
+  link(session: GuestSession, body: Record<string, unknown>): Record<string, unknown> | null
+  /** The platform has refused the announcement. */
+  refused(session: GuestSession, match: { tracingId: string | null; attachmentId: string | null }): Promise<void>
+  /** The platform says that it has the file. False: it is not for the client, now or ever. */
+  succeeded(session: GuestSession, sourceId: string, frame: string): boolean
+  /** The platform says that the upload came to nothing. */
+  failed(session: GuestSession, sourceId: string): Promise<void>
+  /**
+   * Takes the bytes of a file that was announced. Resolves once it is judged; `told` is called when the answer is out, and then the
+   * file goes on. Throws `NotFound` for a link that is unknown, used or over, and what intake throws: then it may be tried again.
+   */
+  take(
+    link: { token: string; secret: string },
+    put: {
+      contentType: string | null
+      length: number | null
+      bytes: AsyncIterable<Uint8Array>
+      gone: AbortSignal
+      requestId: string
+    },
+  ): Promise<{ told(): void }>
+  /** What a client that came back has to hear: files that the platform got while it was away. */
+  unheard(session: GuestSession): Upload[]
+  /** Resolves when what goes on has ended. */
+  idle(): Promise<void>
+}
+
+const linkMs = 10 * 60_000
+/** Announced and not decided on, at once in one session. */
+const mostOpen = 20
+
+/** What the platform calls our reasons (FACTS 1.7). */
+const codes: Partial<Record<RefusalCode, number>> = {
+  too_large: 4002,
+  type_not_allowed: 4001,
+  empty: 4102,
+}
+const nameInvalid = 4004
+const contentInvalid = 4003
+const unexpected = 5000
+
+export function createUploads(parts: UploadsParts): Uploads {
+  const { records, sessions, policy, texts, guest, clock, events } = parts
+  const byToken = new Map<string, Upload>()
+  const running = new Set<Promise<void>>()
+
+  const now = () => clock.now().getTime()
+  const end = (upload: Upload) => {
+    if (upload.link) byToken.delete(upload.link.token)
+    upload.session.uploads.delete(upload.sourceId)
+  }
+  const move = (
+    { session, sourceId }: Upload,
+    to: 'cleared' | 'refused' | 'failed' | 'deleted',
+    attachment?: Attachment,
+  ) =>
+    records.moveFile({
+      session: session.digest,
+      sourceId,
+      from: ['announced'],
+      to,
+      at: clock.now(),
+      ...(attachment && { attachmentId: attachment.id }),
+    })
+
+  function forgetOld(session: GuestSession): void {
+    for (const upload of session.uploads.values())
+      if ((upload.state === 'linked' && upload.link!.until <= now()) || isStale(upload)) end(upload)
+  }
+  /** The platform never answered. */
+  const asked = new WeakMap<Upload, number>()
+  const isStale = (upload: Upload) => upload.state === 'asked' && (asked.get(upload) ?? 0) + linkMs <= now()
+
+  function ended(upload: Upload, code: number, says: string): void {
+    end(upload)
+    sessions.tellOutcome(upload.session, upload.sourceId, uploadFailure(upload.sourceId, code, says, clock.now()))
+  }
+
+  /** In the customer's words; what is held waits for a person, and the conversation does not get it. */
+  function sentenceOf(upload: Upload, attachment: Attachment): string {
+    return texts.sentence(attachment, texts.languageOf(upload.language), policy)
+  }
+
+  async function goOn(upload: Upload, attachment: Attachment, contentType: string | null): Promise<void> {
+    if (attachment.state !== 'accepted') {
+      await move(upload, 'refused')
+      const code = (attachment.code && codes[attachment.code]) ?? contentInvalid
+      return ended(upload, code, sentenceOf(upload, attachment))
+    }
+    const type = contentType ?? upload.fileType
+    try {
+      await guest.put(upload.target!, {
+        contentType: type,
+        size: upload.fileSize,
+        open: () => parts.open(attachment),
+      })
+    } catch (error) {
+      events.gatewayUploadFailed(attachment.id, error)
+      await move(upload, 'failed', attachment)
+      return ended(upload, unexpected, 'The file could not be handed on.')
+    }
+    // Deleted meanwhile: the client has heard that, and nothing can send it.
+    if (!(await move(upload, 'cleared', attachment))) return end(upload)
+    upload.state = 'cleared'
+    if (upload.success !== null) hear(upload, upload.success)
+  }
+
+  function hear(upload: Upload, frame: string): void {
+    end(upload)
+    sessions.tellOutcome(upload.session, upload.sourceId, frame)
+  }
+
+  return {
+    async announce(session, { attachmentId, fileName, fileType, fileSize }, { deploymentId, language, tracingId }) {
+      const declaredType = canonicalType(fileType)
+      try {
+        checkAnnounced(policy, { filename: fileName, declaredType, size: fileSize })
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error
+        return { code: codes[error.code] ?? nameInvalid, says: error.detail }
+      }
+      forgetOld(session)
+      if (session.uploads.size >= mostOpen) return { code: 4029, says: 'Too many uploads at once' }
+      const sourceId = attachmentId ?? randomUUID()
+      const at = clock.now()
+      const isNew = await records.announceFile({ session: session.digest, sourceId, deploymentId, language, at })
+      if (!isNew) return { code: 400, says: 'attachmentId was used before' }
+      const upload: Upload = {
+        session,
+        sourceId,
+        fileName,
+        fileType,
+        fileSize,
+        language,
+        tracingId,
+        state: 'asked',
+        target: null,
+        link: null,
+        success: null,
+      }
+      asked.set(upload, at.getTime())
+      session.uploads.set(sourceId, upload)
+      return upload
+    },
+
+    link(session, body) {
+      const upload = session.uploads.get(String(body.attachmentId))
+      if (upload?.state !== 'asked') return null
+      const target = guest.targetOf(body)
+      if (!target) {
+        events.gatewayTargetRefused(String(body.url))
+        end(upload)
+        return null
+      }
+      const link = {
+        token: randomBytes(24).toString('base64url'),
+        secret: randomBytes(24).toString('base64url'),
+        until: now() + linkMs,
+      }
+      Object.assign(upload, { target, link, state: 'linked' })
+      byToken.set(link.token, upload)
+      const url = `${parts.publicUrl}/gateway/uploads/${link.token}`
+      return { ...body, url, headers: { [secretHeader]: link.secret } }
+    },
+
+    async refused(session, { tracingId, attachmentId }) {
+      const upload = [...session.uploads.values()].find(
+        (one) =>
+          one.state === 'asked' &&
+          (one.sourceId === attachmentId || (tracingId !== null && one.tracingId === tracingId)),
+      )
+      if (!upload) return
+      end(upload)
+      await move(upload, 'failed')
+    },
+
+    succeeded(session, sourceId, frame) {
+      const upload = session.uploads.get(sourceId)
+      if (!upload) return false
+      if (upload.state === 'cleared') hear(upload, frame)
+      else if (upload.state === 'kept') upload.success = frame
+      return false
+    },
+
+    async failed(session, sourceId) {
+      const upload = session.uploads.get(sourceId)
+      if (!upload) return
+      end(upload)
+      await records.moveFile({
+        session: session.digest,
+        sourceId,
+        from: ['announced', 'cleared'],
+        to: 'failed',
+        at: clock.now(),
+      })
+    },
+
+    async take({ token, secret }, { contentType, length, bytes, gone, requestId }) {
+      const upload = byToken.get(token)
+      if (!upload?.link || upload.link.until <= now() || !sameText(upload.link.secret, secret))
+        throw new NotFound('upload')
+      if (upload.state !== 'linked') throw new Conflict('in_progress', 'The file is being uploaded.')
+      const { session, sourceId, fileName, fileType, fileSize, language } = upload
+      if (length !== null && length !== fileSize)
+        throw new BadRequest('bad_request', `The file was announced with ${fileSize} bytes.`)
+      upload.state = 'coming'
+      try {
+        const { attachment } = await parts.intake(
+          {
+            door: 'gateway',
+            conversationId: null,
+            messageId: null,
+            language,
+            filename: fileName,
+            declaredType: canonicalType(fileType),
+            delivery: { scope: 'gateway', key: `${session.digest}:${sourceId}` },
+            fetch: null,
+            spend: null,
+            unproven: false,
+            proved: async () => {},
+            gone,
+            bytes: exactly(bytes, fileSize),
+          },
+          { who: '(customer)', requestId },
+        )
+        byToken.delete(token)
+        upload.link = null
+        upload.state = 'kept'
+        return {
+          told() {
+            const work = goOn(upload, attachment, contentType)
+              .catch((error: unknown) => {
+                events.gatewayUploadFailed(attachment.id, error)
+                ended(upload, unexpected, 'The file could not be handed on.')
+              })
+              .finally(() => running.delete(work))
+            running.add(work)
+          },
+        }
+      } catch (error) {
+        if (upload.state === 'coming') upload.state = 'linked'
+        throw error
+      }
+    },
+
+    unheard: (session) => [...session.uploads.values()].filter(({ state }) => state === 'cleared'),
+
+    idle: async () => {
+      await Promise.allSettled([...running])
+    },
+  }
+}
+
+export const secretHeader = 'x-clipgate-upload'
+
+/** A file whose size is another than announced is not what was asked for. */
+async function* exactly(bytes: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Uint8Array> {
+  let seen = 0
+  const differs = () => new BadRequest('bad_request', `The file was announced with ${size} bytes.`)
+  for await (const piece of bytes) {
+    seen += piece.length
+    if (seen > size) throw differs()
+    yield piece
+  }
+  if (seen !== size) throw differs()
+}
+
+function sameText(a: string, b: string): boolean {
+  const [left, right] = [Buffer.from(a), Buffer.from(b)]
+  return left.length === right.length && timingSafeEqual(left, right)
+}

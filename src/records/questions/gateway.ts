@@ -1,0 +1,309 @@
+import type { Kysely } from 'kysely'
+import type { Attachment, AttachmentId } from '../../attachment.ts'
+import type { Schema } from '../schema.ts'
+import { attachment } from './attachments.ts'
+import type { Delivery } from './settle.ts'
+
+/**
+ * What is known of a file that came, or is to come, through the gateway. `announced`: its bytes are on the way or nothing became of
+ * them. `cleared`: it was judged clean and the platform has it, so it may be sent. `sending`: a message with it was passed on, and its
+ * echo has not come. `sent`: it is in a conversation that is not known yet; `completed`: that is known.
+ */
+export type GatewayState = 'announced' | 'cleared' | 'sending' | 'sent' | 'completed' | 'refused' | 'failed' | 'deleted'
+
+/** `session`: a keyed digest of its token. `sourceId`: the platform's id of the file. */
+export interface GatewayKey {
+  session: string
+  sourceId: string
+}
+
+/** Keeps that a file was announced. False: this session has one of that id already. */
+export async function announceFile(
+  db: Kysely<Schema>,
+  {
+    session,
+    sourceId,
+    deploymentId,
+    language,
+    at,
+  }: GatewayKey & { deploymentId: string; language: string | null; at: Date },
+): Promise<boolean> {
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('gateway_files')
+    .values({
+      session,
+      source_id: sourceId,
+      deployment_id: deploymentId,
+      state: 'announced',
+      attachment_id: null,
+      language,
+      message_id: null,
+      attempts: 0,
+      next_at: null,
+      reason: null,
+      at: at.getTime(),
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .executeTakeFirstOrThrow()
+  return (numInsertedOrUpdatedRows ?? 0n) > 0n
+}
+
+/** Null: this session has announced no such file. */
+export async function gatewayFile(
+  db: Kysely<Schema>,
+  { session, sourceId }: GatewayKey,
+): Promise<{ state: GatewayState; attachmentId: AttachmentId | null } | null> {
+  const row = await db
+    .selectFrom('gateway_files')
+    .select(['state', 'attachment_id'])
+    .where('session', '=', session)
+    .where('source_id', '=', sourceId)
+    .executeTakeFirst()
+  return row ? { state: row.state as GatewayState, attachmentId: row.attachment_id as AttachmentId | null } : null
+}
+
+/** Only from one of these states. Tells whether it was. */
+export async function moveFile(
+  db: Kysely<Schema>,
+  {
+    session,
+    sourceId,
+    from,
+    to,
+    at,
+    attachmentId,
+  }: GatewayKey & { from: GatewayState[]; to: GatewayState; at: Date; attachmentId?: AttachmentId },
+): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('gateway_files')
+    .set({ state: to, at: at.getTime(), ...(attachmentId && { attachment_id: attachmentId }) })
+    .where('session', '=', session)
+    .where('source_id', '=', sourceId)
+    .where('state', 'in', from)
+    .executeTakeFirst()
+  return numUpdatedRows > 0n
+}
+
+/** The echo of its message has come: its conversation is to be found. Tells whether that is new. */
+export async function fileSent(
+  db: Kysely<Schema>,
+  { session, sourceId, messageId, at }: GatewayKey & { messageId: string; at: Date },
+): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('gateway_files')
+    .set({ state: 'sent', message_id: messageId, next_at: at.getTime(), attempts: 0, at: at.getTime() })
+    .where('session', '=', session)
+    .where('source_id', '=', sourceId)
+    .where('state', 'in', ['cleared', 'sending'])
+    .executeTakeFirst()
+  return numUpdatedRows > 0n
+}
+
+/** One whose conversation is to be found. */
+export interface SentFile extends GatewayKey {
+  attachmentId: AttachmentId
+  messageId: string
+  language: string | null
+  /** Attempts that began before this one. */
+  attempts: number
+}
+
+/** Takes what is due: nobody else takes it until then. */
+export async function leaseSentFiles(
+  db: Kysely<Schema>,
+  { now, until, limit }: { now: Date; until: Date; limit: number },
+): Promise<SentFile[]> {
+  const rows = await db
+    .selectFrom('gateway_files')
+    .select(['session', 'source_id', 'attachment_id', 'message_id', 'language', 'attempts'])
+    .where('state', '=', 'sent')
+    .where('next_at', '<=', now.getTime())
+    .orderBy('next_at')
+    .limit(limit)
+    .execute()
+  for (const { session, source_id } of rows)
+    await db
+      .updateTable('gateway_files')
+      .set(({ eb }) => ({ next_at: until.getTime(), attempts: eb('attempts', '+', 1) }))
+      .where('session', '=', session)
+      .where('source_id', '=', source_id)
+      .execute()
+  return rows.map((row) => ({
+    session: row.session,
+    sourceId: row.source_id,
+    attachmentId: row.attachment_id as AttachmentId,
+    messageId: row.message_id!,
+    language: row.language,
+    attempts: row.attempts,
+  }))
+}
+
+/** It could not be found now. Null: it is not looked for any more. */
+export async function retrySentFile(
+  db: Kysely<Schema>,
+  { session, sourceId, nextAt, reason }: GatewayKey & { nextAt: Date | null; reason: string },
+): Promise<void> {
+  await db
+    .updateTable('gateway_files')
+    .set({ next_at: nextAt?.getTime() ?? null, reason })
+    .where('session', '=', session)
+    .where('source_id', '=', sourceId)
+    .where('state', '=', 'sent')
+    .execute()
+}
+
+/**
+ * The record gets its conversation and its message, the conversation is owed a confirmation, and the file is known by its message from
+ * now on, so that no other door takes it again. Null: it was erased, or completed before, so nothing was changed.
+ */
+export async function completeFile(
+  db: Kysely<Schema>,
+  done: GatewayKey & {
+    attachmentId: AttachmentId
+    conversationId: string
+    messageId: string
+    delivery: Delivery | null
+    /** Null: nothing is confirmed. */
+    confirmation: { language: string } | null
+    at: Date
+  },
+): Promise<Attachment | null> {
+  const { session, sourceId, attachmentId, conversationId, messageId, delivery, confirmation } = done
+  const at = done.at.getTime()
+  const { numUpdatedRows } = await db
+    .updateTable('gateway_files')
+    .set({ state: 'completed', next_at: null, reason: null, at })
+    .where('session', '=', session)
+    .where('source_id', '=', sourceId)
+    .where('state', '=', 'sent')
+    .executeTakeFirst()
+  if (numUpdatedRows === 0n) return null
+  const named = await db
+    .updateTable('attachments')
+    .set({ conversation_id: conversationId, message_id: messageId })
+    .where('id', '=', attachmentId)
+    .where('conversation_id', 'is', null)
+    .where('state', '!=', 'erased')
+    .executeTakeFirst()
+  if (named.numUpdatedRows === 0n) return null
+  if (confirmation)
+    await db
+      .insertInto('confirmations')
+      .values({
+        attachment_id: attachmentId,
+        conversation_id: conversationId,
+        language: confirmation.language,
+        state: 'pending',
+        way: null,
+        attempts: 0,
+        next_at: at,
+        lease: null,
+        uncertain: 0,
+        possibly_repeated: 0,
+        reason: null,
+        created_at: at,
+        settled_at: null,
+        round: 0,
+      })
+      .execute()
+  await knownByMessage(db, done)
+  const completed = await attachment(db, attachmentId)
+  if (delivery && completed)
+    await db
+      .insertInto('deliveries')
+      .values({ ...delivery, attachment_id: attachmentId, answer: JSON.stringify(completed), at })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute()
+  return completed
+}
+
+/** The pull door, if it hears of the message, finds that the file is here; if it was first and still fetches, it need not. */
+async function knownByMessage(
+  db: Kysely<Schema>,
+  {
+    attachmentId,
+    conversationId,
+    messageId,
+    sourceId,
+    at,
+  }: { attachmentId: AttachmentId; conversationId: string; messageId: string; sourceId: string; at: Date },
+): Promise<void> {
+  const here = { state: 'done', became: attachmentId, lease: null, reason: null, settled_at: at.getTime() }
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('fetches')
+    .values({
+      attachment_id: attachmentId,
+      conversation_id: conversationId,
+      message_id: messageId,
+      source_id: sourceId,
+      language: null,
+      backfill: null,
+      scan: 'required',
+      attempts: 0,
+      next_at: at.getTime(),
+      learned_at: at.getTime(),
+      ...here,
+    })
+    .onConflict((conflict) => conflict.columns(['conversation_id', 'message_id', 'source_id']).doNothing())
+    .executeTakeFirstOrThrow()
+  if (numInsertedOrUpdatedRows) return
+  await db
+    .updateTable('fetches')
+    .set(here)
+    .where('conversation_id', '=', conversationId)
+    .where('message_id', '=', messageId)
+    .where('source_id', '=', sourceId)
+    .where('state', 'in', ['fetching', 'unfetched'])
+    .execute()
+}
+
+/** Files that were cleared or deleted before `before` and never sent: nobody will ever see them. */
+export async function unsentFiles(
+  db: Kysely<Schema>,
+  { before, limit }: { before: Date; limit: number },
+): Promise<AttachmentId[]> {
+  const rows = await db
+    .selectFrom('gateway_files')
+    .innerJoin('attachments', 'attachments.id', 'gateway_files.attachment_id')
+    .select('gateway_files.attachment_id')
+    .where('gateway_files.state', 'in', ['cleared', 'deleted', 'failed'])
+    .where('gateway_files.at', '<', before.getTime())
+    .where('attachments.state', '!=', 'erased')
+    .limit(limit)
+    .execute()
+  return rows.map(({ attachment_id }) => attachment_id as AttachmentId)
+}
+
+/** What came to nothing, or is completed, need not be known any more. */
+export async function forgetGatewayFiles(
+  db: Kysely<Schema>,
+  { before, completedBefore }: { before: Date; completedBefore: Date },
+): Promise<void> {
+  await db
+    .deleteFrom('gateway_files')
+    .where('state', 'in', ['announced', 'refused', 'failed', 'deleted', 'cleared'])
+    .where('at', '<', before.getTime())
+    // What could not be erased now is erased the next time.
+    .where(({ or, eb, selectFrom }) =>
+      or([
+        eb('attachment_id', 'is', null),
+        eb('attachment_id', 'in', selectFrom('attachments').select('id').where('state', '=', 'erased')),
+      ]),
+    )
+    .execute()
+  await db
+    .deleteFrom('gateway_files')
+    .where('state', 'in', ['completed', 'sent', 'sending'])
+    .where('at', '<', completedBefore.getTime())
+    .execute()
+}
+
+/** How many are sent and belong to no conversation yet. */
+export async function gatewayState(db: Kysely<Schema>): Promise<{ incomplete: number }> {
+  const { count } = await db
+    .selectFrom('gateway_files')
+    .where('state', '=', 'sent')
+    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .executeTakeFirstOrThrow()
+  return { incomplete: Number(count) }
+}
