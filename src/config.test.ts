@@ -159,7 +159,7 @@ describe('a good setting', () => {
 
   it('of alerts is a webhook with its secret, and what it is told of', () => {
     const hook = { ALERT_WEBHOOK: 'https://crm.example.com/hook/?a=1', ALERT_WEBHOOK_SECRET: secret }
-    expect(read(hook).config.alert).toEqual({ webhook: hook.ALERT_WEBHOOK, on: ['refused'] })
+    expect(read(hook).config.alert).toEqual({ webhook: hook.ALERT_WEBHOOK, on: ['refused', 'recalled'] })
     expect(read(hook).secrets.alertWebhookSecret).toBe(secret)
     expect(read({ ...hook, ALERT_ON: 'accepted,refused' }).config.alert?.on).toEqual(['accepted', 'refused'])
     expect(problemsOf({ ALERT_WEBHOOK: hook.ALERT_WEBHOOK })).toEqual([expect.stringContaining('belong together')])
@@ -204,7 +204,7 @@ describe('a bad setting is refused, and told what it must be', () => {
     ['DOWNLOAD_HOSTS', '*.com.', 'host names such as'],
     ['DOWNLOAD_HOSTS', 'files.example.com:8443', 'host names such as'],
     ['ALERT_ON', 'everything', 'out of refused, accepted, unfetched'],
-    ['PULL_QUEUES', 'sales/one', 'ids of queues'],
+    ['PULL_QUEUES', 'sales/one', 'ids of the platform'],
     ['CLAMD', '/run/clamav/clamd.ctl', 'unix:/path or tcp://host:port'],
     ['CLAMD', 'tcp://scan.example', 'unix:/path or tcp://host:port'],
     ['CLAMD', 'tcp://user@scan.example:3310', 'unix:/path or tcp://host:port'],
@@ -507,5 +507,43 @@ describe('an engine', () => {
     const { config, secrets } = readConfig(env, { toServe: true })
     expect(() => requireServable(config, secrets)).not.toThrow()
     expect(() => readConfig({ CLIPGATE_PUSH_AUTH: 'none' }, { toServe: true })).toThrow('No scan engine')
+  })
+})
+
+describe('the gateway', () => {
+  const on = { GATEWAY_DEPLOYMENTS: '1b6f0000-0000-4000-8000-000000000001, 1b6f0000-0000-4000-8000-000000000002' }
+
+  it('relays deployments to the region’s own hosts, or to others', () => {
+    expect(
+      read({ ...on, GENESYS_DOMAIN: 'mypurecloud.ie', UPLOAD_HOSTS: 'bucket.example.com' }).config.gateway,
+    ).toEqual({
+      deployments: ['1b6f0000-0000-4000-8000-000000000001', '1b6f0000-0000-4000-8000-000000000002'],
+      domain: 'mypurecloud.ie',
+      guestUrl: 'wss://webmessaging.mypurecloud.ie/v1',
+      apiUrl: 'https://api.mypurecloud.ie',
+      cdnUrl: 'https://api-cdn.mypurecloud.ie',
+      uploadHosts: ['bucket.example.com'],
+      exemptOrigins: [],
+    })
+    for (const url of ['http://127.0.0.1:1', 'ws://127.0.0.1:1/', 'ws://127.0.0.1:1/v1'])
+      expect(read({ ...on, GENESYS_GUEST_URL: url }).config.gateway).toMatchObject({
+        guestUrl: 'ws://127.0.0.1:1/v1',
+        exemptOrigins: ['http://127.0.0.1:1'],
+      })
+    expect(read().config.gateway).toBeNull()
+  })
+
+  it('is a door, so that it is enough to serve', () => {
+    const env = prefixed({ ...on, SCAN: 'off' })
+    const { config, secrets } = readConfig(env, { toServe: true })
+    expect(() => requireServable(config, secrets)).not.toThrow()
+  })
+
+  it.each(['{"keep":"safe_copy"}', '{"trailingData":"cut"}'])('does not go with the policy %s', async (policy) => {
+    const folder = await temporaryFolder()
+    await writeFile(join(folder, 'policy.json'), policy)
+    expect(problemsOf({ ...on, POLICY_FILE: join(folder, 'policy.json') })).toEqual([
+      expect.stringContaining('the platform gets exactly the bytes that were announced'),
+    ])
   })
 })

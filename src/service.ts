@@ -304,7 +304,7 @@ async function compose(
       if (gateway) {
         gateway.completer?.start()
         open.push(async () => gateway.completer?.stop())
-        open.push(() => gateway.uploads.idle())
+        open.push(() => gateway.uploads.stop())
         gateway.socket.attach(app.server)
       }
       open.push(() => ended.abort())

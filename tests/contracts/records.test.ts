@@ -1,4 +1,5 @@
 import { temporaryRecords } from '../database.ts'
+import { gatewayContract } from './gateway.ts'
 import { holdContract } from './holds.ts'
 import { pullContract } from './pulls.ts'
 import { recordsContract } from './records.ts'
@@ -6,3 +7,4 @@ import { recordsContract } from './records.ts'
 recordsContract('SQLite', temporaryRecords)
 pullContract('SQLite', temporaryRecords)
 holdContract('SQLite', temporaryRecords)
+gatewayContract('SQLite', temporaryRecords)

@@ -74,8 +74,11 @@ export function createRelay({ client, upstream, deploymentId, language }: RelayO
       client.send(frame)
       return true
     },
-    ask(frame) {
-      if (upstream.readyState === upstream.OPEN) upstream.send(frame)
+    confirm(sourceId) {
+      if (upstream.readyState !== upstream.OPEN) return
+      const tracingId = `clipgate-${randomBytes(16).toString('hex')}`
+      ours.set(tracingId, sourceId)
+      upstream.send(JSON.stringify({ action: 'getAttachment', token: lastToken, attachmentId: sourceId, tracingId }))
     },
   }
 
@@ -263,11 +266,7 @@ export function createRelay({ client, upstream, deploymentId, language }: RelayO
     pass(client, upstream, text)
     if (!session) return
     for (const { frame } of session.outcomes.values()) connection.tell(frame)
-    for (const { sourceId } of uploads.unheard(session)) {
-      const tracingId = `clipgate-${randomBytes(16).toString('hex')}`
-      ours.set(tracingId, sourceId)
-      connection.ask(JSON.stringify({ action: 'getAttachment', token: lastToken, attachmentId: sourceId, tracingId }))
-    }
+    for (const { sourceId } of uploads.unheard(session)) connection.confirm(sourceId)
   }
 
   /** Whether the platform has a file that was on its way while the client was not there. */

@@ -1,13 +1,13 @@
 import type { Clock } from '../../clock.ts'
+import type { PresignedTarget } from '../../genesys/guest/upload.ts'
 import type { KeyRing } from '../../seal/keys.ts'
-import type { Upload } from './uploads.ts'
 
 /** An open connection of a client, as those see it who have something to tell it. */
 export interface Connection {
   /** False: it is not open any more. */
   tell(frame: string): boolean
-  /** To the platform, in the client's name. */
-  ask(frame: string): void
+  /** Asks the platform whether it has a file, whose success it has not told. */
+  confirm(sourceId: string): void
 }
 
 /** What is known of a customer's session in this process. Its token is a secret, so that only a keyed digest stands for it. */
@@ -17,6 +17,27 @@ export interface GuestSession {
   uploads: Map<string, Upload>
   /** Outcomes of uploads by the platform's id of the file, told again after a reconnection until the client acts on them. */
   outcomes: Map<string, { frame: string; until: number }>
+}
+
+/** A file that was announced and is not decided on yet. */
+export interface Upload {
+  session: GuestSession
+  sourceId: string
+  fileName: string
+  fileType: string
+  fileSize: number
+  language: string | null
+  /** Of the frame that announced it: what refuses it carries the same. */
+  tracingId: string | null
+  /**
+   * `asked`: the platform was asked for an address. `linked`: the client has one of ours. `coming`: its bytes are. `kept`: they are
+   * judged clean and stored. `cleared`: the platform has them.
+   */
+  state: 'asked' | 'linked' | 'coming' | 'kept' | 'cleared'
+  target: PresignedTarget | null
+  link: { token: string; secret: string; until: number } | null
+  /** The platform's word that it has the file, which waits for ours. */
+  success: string | null
 }
 
 export interface Sessions {

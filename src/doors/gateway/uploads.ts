@@ -2,7 +2,7 @@ import { randomBytes, randomUUID, timingSafeEqual } from 'node:crypto'
 import type { Attachment } from '../../attachment.ts'
 import type { Clock } from '../../clock.ts'
 import { BadRequest, Conflict, NotFound, type RefusalCode, Refused } from '../../errors.ts'
-import type { GuestUpload, PresignedTarget } from '../../genesys/guest/upload.ts'
+import type { GuestUpload } from '../../genesys/guest/upload.ts'
 import type { Intake } from '../../intake/intake.ts'
 import { checkAnnounced, type Policy } from '../../intake/policy.ts'
 import { canonicalType } from '../../intake/types.ts'
@@ -10,28 +10,7 @@ import type { Texts } from '../../outbox/texts.ts'
 import type { Records } from '../../records/records.ts'
 import type { Events } from '../../telemetry/events.ts'
 import { uploadFailure } from './frames.ts'
-import type { GuestSession, Sessions } from './sessions.ts'
-
-/** A file that was announced and is not decided on yet. */
-export interface Upload {
-  session: GuestSession
-  sourceId: string
-  fileName: string
-  fileType: string
-  fileSize: number
-  language: string | null
-  /** Of the frame that announced it: what refuses it carries the same. */
-  tracingId: string | null
-  /**
-   * `asked`: the platform was asked for an address. `linked`: the client has one of ours. `coming`: its bytes are. `kept`: they are
-   * judged clean and stored. `cleared`: the platform has them.
-   */
-  state: 'asked' | 'linked' | 'coming' | 'kept' | 'cleared'
-  target: PresignedTarget | null
-  link: { token: string; secret: string; until: number } | null
-  /** The platform's word that it has the file, which waits for ours. */
-  success: string | null
-}
+import type { GuestSession, Sessions, Upload } from './sessions.ts'
 
 export interface Announced {
   attachmentId: string | null
@@ -92,11 +71,14 @@ export interface Uploads {
   ): Promise<{ told(): void }>
   /** What a client that came back has to hear: files that the platform got while it was away. */
   unheard(session: GuestSession): Upload[]
-  /** Resolves when what goes on has ended. */
-  idle(): Promise<void>
+  /** Resolves when what goes on has ended, or after a bound: a client whose file was not handed on sends it again. */
+  stop(): Promise<void>
 }
 
 const linkMs = 10 * 60_000
+/** The platform tells its success at once. */
+const successMs = 2000
+const stopMs = 10_000
 /** Announced and not decided on, at once in one session. */
 const mostOpen = 20
 
@@ -114,6 +96,7 @@ export function createUploads(parts: UploadsParts): Uploads {
   const { records, sessions, policy, texts, guest, clock, events } = parts
   const byToken = new Map<string, Upload>()
   const running = new Set<Promise<void>>()
+  const stopping = new AbortController()
 
   const now = () => clock.now().getTime()
   const end = (upload: Upload) => {
@@ -173,7 +156,11 @@ export function createUploads(parts: UploadsParts): Uploads {
     // Deleted meanwhile: the client has heard that, and nothing can send it.
     if (!(await move(upload, 'cleared', attachment))) return end(upload)
     upload.state = 'cleared'
-    if (upload.success !== null) hear(upload, upload.success)
+    if (upload.success !== null) return hear(upload, upload.success)
+    // It may have been told to a connection that was gone.
+    await clock.wait(successMs, stopping.signal)
+    const [connection] = upload.session.connections
+    if (upload.session.uploads.get(upload.sourceId) === upload) connection?.confirm(upload.sourceId)
   }
 
   function hear(upload: Upload, frame: string): void {
@@ -316,8 +303,9 @@ export function createUploads(parts: UploadsParts): Uploads {
 
     unheard: (session) => [...session.uploads.values()].filter(({ state }) => state === 'cleared'),
 
-    idle: async () => {
-      await Promise.allSettled([...running])
+    async stop() {
+      stopping.abort()
+      await Promise.race([Promise.allSettled([...running]), clock.wait(stopMs)])
     },
   }
 }

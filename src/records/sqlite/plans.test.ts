@@ -4,6 +4,7 @@ import { leaseAlerts } from '../questions/alerts.ts'
 import { listAttachments } from '../questions/attachments.ts'
 import { storedInVain } from '../questions/erase.ts'
 import { leaseFetches } from '../questions/fetches.ts'
+import { leaseSentFiles } from '../questions/gateway.ts'
 import { leaseLookups } from '../questions/lookups.ts'
 import { leaseConfirmations, releaseLeases } from '../questions/outbox.ts'
 import { heldTooLong, leaseHeld, listHeld } from '../questions/quarantine.ts'
@@ -43,6 +44,7 @@ describe('what is asked often goes through an index, and sorts nothing', () => {
     ['look-ups that are due', (db) => leaseLookups(db, { lease: 'x', now, until: now, limit: 8, backfills: false })],
     ['look-ups of backfills', (db) => leaseLookups(db, { lease: 'x', now, until: now, limit: 1, backfills: true })],
     ['files to be fetched', (db) => leaseFetches(db, { lease: 'x', now, until: now, limit: 8, busy: ['att_1'] })],
+    ['files whose conversation is to be found', (db) => leaseSentFiles(db, { now, until: now, limit: 4 })],
     ['what is held', (db) => listHeld(db, { waitsFor: 'person', limit: 50, after: null })],
     ['what an engine is to judge', (db) => leaseHeld(db, { now, until: now, limit: 1 })],
     ['what was held too long', (db) => heldTooLong(db, { now, limit: 500 })],

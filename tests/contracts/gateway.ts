@@ -1,0 +1,144 @@
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { epoch, erasure, later, settlement } from '../fixtures/settlements.ts'
+import type { OpenedRecords } from './records.ts'
+
+/** What every adapter of the records must answer of files that come through the gateway. */
+export function gatewayContract(name: string, open: () => Promise<OpenedRecords>): void {
+  async function opened() {
+    const { records, close } = await open()
+    onTestFinished(close)
+    const key = { session: 's1', sourceId: 'g1' }
+    const announce = (changed: Partial<typeof key> = {}) =>
+      records.announceFile({ ...key, ...changed, deploymentId: 'd1', language: 'de', at: epoch })
+    /** A file of no conversation that was announced, judged and handed on. */
+    const clear = async (sourceId = key.sourceId) => {
+      await announce({ sourceId })
+      const one = settlement({ door: 'gateway', conversationId: null, messageId: null }, { confirmation: null })
+      await records.settle(one)
+      const { id } = one.attachment
+      await records.moveFile({ ...key, sourceId, from: ['announced'], to: 'cleared', at: epoch, attachmentId: id })
+      return id
+    }
+    const lease = (seconds: number) =>
+      records.leaseSentFiles({ now: later(seconds), until: later(seconds + 60), limit: 5 })
+    const complete = async (attachmentId: Awaited<ReturnType<typeof clear>>, sourceId = key.sourceId) =>
+      records.completeFile({
+        ...key,
+        sourceId,
+        attachmentId,
+        conversationId: 'c1',
+        messageId: 'm1',
+        delivery: { scope: 'message', key: `k-${sourceId}`, fingerprint: 'f' },
+        confirmation: { language: 'de' },
+        at: later(5),
+      })
+    return { records, key, announce, clear, lease, complete }
+  }
+
+  describe(`records in ${name}: a file of the gateway`, () => {
+    it('is announced once in its session', async () => {
+      const { announce, records, key } = await opened()
+      expect([await announce(), await announce(), await announce({ session: 's2' })]).toEqual([true, false, true])
+      expect(await records.gatewayFile(key)).toEqual({ state: 'announced', attachmentId: null })
+      expect(await records.gatewayFile({ ...key, sourceId: 'g2' })).toBeNull()
+    })
+
+    it('moves only from where it is', async () => {
+      const { announce, records, key } = await opened()
+      await announce()
+      const move = (from: 'announced' | 'cleared', to: 'cleared' | 'deleted') =>
+        records.moveFile({ ...key, from: [from], to, at: later(1) })
+      expect([
+        await move('cleared', 'deleted'),
+        await move('announced', 'deleted'),
+        await move('announced', 'cleared'),
+      ]).toEqual([false, true, false])
+    })
+
+    it('is sent once, and looked for until its conversation is found', async () => {
+      const { records, key, clear, lease } = await opened()
+      const id = await clear()
+      const sent = () => records.fileSent({ ...key, messageId: 'm1', at: later(1) })
+      expect([await sent(), await sent()]).toEqual([true, false])
+      expect(await lease(1)).toEqual([{ ...key, attachmentId: id, messageId: 'm1', language: 'de', attempts: 0 }])
+      expect(await lease(2)).toEqual([])
+      await records.retrySentFile({ ...key, nextAt: later(10), reason: '404' })
+      expect(await lease(9)).toEqual([])
+      expect(await lease(10)).toMatchObject([{ attempts: 1 }])
+      await records.retrySentFile({ ...key, nextAt: null, reason: '404' })
+      expect(await lease(100_000)).toEqual([])
+      expect(await records.gatewayState()).toEqual({ incomplete: 1 })
+    })
+
+    it('is completed once: its record has its conversation, a confirmation is owed, and no other door takes it again', async () => {
+      const { records, key, clear, complete } = await opened()
+      const id = await clear()
+      await records.fileSent({ ...key, messageId: 'm1', at: later(1) })
+      expect(await complete(id)).toMatchObject({
+        id,
+        conversationId: 'c1',
+        messageId: 'm1',
+        confirmation: { state: 'pending' },
+      })
+      expect(await complete(id)).toBeNull()
+      expect(await records.earlierDelivery({ scope: 'message', key: 'k-g1' })).toMatchObject({ fingerprint: 'f' })
+      expect(await records.knownMessages('c1')).toEqual(['m1'])
+      expect(
+        (await records.pulledOf({ conversationId: 'c1', messageId: 'm1', limit: 9 })).map((one) => one.id),
+      ).toEqual([id])
+      const [owed] = await records.leaseConfirmations({ lease: 'l', now: later(5), until: later(60), limit: 9 })
+      expect(owed).toMatchObject({ attachmentId: id, conversationId: 'c1', language: 'de' })
+    })
+
+    it('that the pull door learned of first, and is still fetching, is the gateway’s', async () => {
+      const { records, key, clear, complete } = await opened()
+      await records.askLookups({
+        asks: [{ conversationId: 'c1', messageId: 'm1', language: null }],
+        at: epoch,
+        backfill: null,
+      })
+      const [leased] = await records.leaseLookups({
+        lease: 'l',
+        now: epoch,
+        until: later(60),
+        limit: 1,
+        backfills: false,
+      })
+      const learned = [{ messageId: 'm1', sourceId: 'g1', filename: 'photo.jpg', declaredType: 'image/jpeg' }]
+      await records.settleLookup({ leased: leased!, outcome: { kind: 'done', learned, scan: 'required' }, at: epoch })
+      const id = await clear()
+      await records.fileSent({ ...key, messageId: 'm1', at: later(1) })
+      await complete(id)
+      expect(await records.leaseFetches({ lease: 'f', now: later(60), until: later(120), limit: 9 })).toEqual([])
+      expect(
+        (await records.pulledOf({ conversationId: 'c1', messageId: null, limit: 9 })).map((one) => one.id),
+      ).toEqual([id])
+      expect((await records.listAttachments({ conversationId: 'c1', limit: 9 })).map((one) => one.id)).toEqual([id])
+    })
+
+    it('that was erased meanwhile is not completed', async () => {
+      const { records, key, clear, complete } = await opened()
+      const id = await clear()
+      await records.fileSent({ ...key, messageId: 'm1', at: later(1) })
+      await records.erase(erasure(id, later(2)))
+      expect(await complete(id)).toBeNull()
+      expect(await records.leaseConfirmations({ lease: 'l', now: later(9), until: later(60), limit: 9 })).toEqual([])
+    })
+
+    it('that nobody sent is told of after its time, and forgotten once it is erased', async () => {
+      const { records, key, clear } = await opened()
+      const unsent = await clear()
+      const sent = await clear('g2')
+      await records.fileSent({ ...key, sourceId: 'g2', messageId: 'm2', at: epoch })
+      expect(await records.unsentFiles({ before: epoch, limit: 9 })).toEqual([])
+      expect(await records.unsentFiles({ before: later(1), limit: 9 })).toEqual([unsent])
+      const forget = () => records.forgetGatewayFiles({ before: later(1), completedBefore: epoch })
+      await forget()
+      expect(await records.gatewayFile(key)).not.toBeNull()
+      await records.erase(erasure(unsent, later(2)))
+      await forget()
+      expect(await records.gatewayFile(key)).toBeNull()
+      expect((await records.gatewayFile({ ...key, sourceId: 'g2' }))?.attachmentId).toBe(sent)
+    })
+  })
+}
