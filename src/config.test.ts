@@ -47,6 +47,7 @@ describe('without any setting', () => {
         quarantine: { codes: [], engineDown: false, days: 30, secondPerson: false },
         rescanDays: 7,
         reuseVerdictHours: 24,
+        deployments: {},
       },
       scan: 'required',
       engines: { clamd: null, icap: null, command: null, http: null },
@@ -537,6 +538,22 @@ describe('the gateway', () => {
     const env = prefixed({ ...on, SCAN: 'off' })
     const { config, secrets } = readConfig(env, { toServe: true })
     expect(() => requireServable(config, secrets)).not.toThrow()
+  })
+
+  it('has a policy of its own for a deployment, which must be one of its own', async () => {
+    const folder = await temporaryFolder()
+    const file = join(folder, 'policy.json')
+    const id = '1b6f0000-0000-4000-8000-000000000001'
+    const own = { maxFileBytes: 5, allowedTypes: ['application/pdf'], limits: { pages: 2 } }
+    await writeFile(file, JSON.stringify({ trailingData: 'refuse', limits: { frames: 9 }, deployments: { [id]: own } }))
+    const { policy } = read({ ...on, POLICY_FILE: file }).config
+    const limits = { ...defaultLimits, frames: 9, pages: 2 }
+    expect(policy.deployments).toEqual({
+      [id]: { maxFileBytes: 5, allowedTypes: ['application/pdf'], strictness: { limits, trailingData: 'refuse' } },
+    })
+    expect(problemsOf({ POLICY_FILE: file })).toEqual([expect.stringContaining(`deployments has ${id}`)])
+    await writeFile(file, JSON.stringify({ deployments: { [id]: { keep: 'original' }, 'a b': {} } }))
+    expect(problemsOf({ ...on, POLICY_FILE: file })).toHaveLength(2)
   })
 
   it.each(['{"keep":"safe_copy"}', '{"trailingData":"cut"}'])('does not go with the policy %s', async (policy) => {

@@ -30,6 +30,7 @@ import { createAdmission } from './intake/admission.ts'
 import type { Arrival } from './intake/arrival.ts'
 import { createInspector, type Inspector } from './intake/inspect/inspect.ts'
 import { type Caller, type IntakeParts, intake } from './intake/intake.ts'
+import { largestFile } from './intake/policy.ts'
 import { createQuotas } from './intake/quota.ts'
 import { openSpool } from './intake/spool/spool.ts'
 import { alertOf, createAlerter } from './outbox/alerts.ts'
@@ -119,7 +120,7 @@ async function compose(
 ): Promise<Service> {
   const clock = overrides.clock ?? systemClock
   const paths = dataPaths(config.dataDir)
-  const { maxFileBytes } = config.policy
+  const maxFileBytes = largestFile(config.policy)
   const admission = createAdmission(
     { maxUploads: config.push.maxUploads, waitMs: 10_000, maxFileBytes },
     paths.spool,

@@ -40,6 +40,7 @@ it('says what it names, and leaves the rest as it is', () => {
     quarantine: { codes: [], engineDown: false, days: 30, secondPerson: false },
     rescanDays: 7,
     reuseVerdictHours: 24,
+    deployments: {},
   })
   const bare = readConfig({}).config.policy
   expect(policyOf({})).toEqual(bare)

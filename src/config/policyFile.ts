@@ -3,7 +3,7 @@ import { distance } from 'fastest-levenshtein'
 import { z } from 'zod'
 import { refusalCodes } from '../errors.ts'
 import { defaultLimits, type Limits } from '../intake/inspect/limits.ts'
-import type { Policy, QuarantinePolicy } from '../intake/policy.ts'
+import type { DeploymentPolicy, Policy, QuarantinePolicy } from '../intake/policy.ts'
 import { canonicalType } from '../intake/types.ts'
 import { isMimeType } from './kinds.ts'
 
@@ -35,14 +35,23 @@ const defaultQuarantine: QuarantinePolicy = { codes: [], engineDown: false, days
 const defaultRescanDays = 7
 const defaultReuseVerdictHours = 24
 
+const allowedTypes = z
+  .array(mimeType)
+  .min(1)
+  .transform((types) => [...new Set(types)])
+  .optional()
+const limitsShape = z
+  .strictObject(limits)
+  .transform((given) => given as Partial<Limits>)
+  .optional()
+
+/** What may be another for one deployment. */
+const deployment = z.strictObject({ maxFileBytes: count(2 ** 40).optional(), allowedTypes, limits: limitsShape })
+
 /** A policy in a file. What it does not name is as the settings say, or as it is by default. */
 const shape = z.strictObject({
   maxFileBytes: count(2 ** 40).optional(),
-  allowedTypes: z
-    .array(mimeType)
-    .min(1)
-    .transform((types) => [...new Set(types)])
-    .optional(),
+  allowedTypes,
   trailingData: z.enum(['refuse', 'cut']).optional(),
   // JSON has no undefined: what is not named is not there.
   keep: z.enum(['original', 'safe_copy']).optional(),
@@ -56,10 +65,8 @@ const shape = z.strictObject({
     .optional(),
   rescanDays: z.number().int().min(0).max(3650).optional(),
   reuseVerdictHours: z.number().int().min(0).max(720).optional(),
-  limits: z
-    .strictObject(limits)
-    .transform((given) => given as Partial<Limits>)
-    .optional(),
+  limits: limitsShape,
+  deployments: z.record(z.string().regex(/^[A-Za-z0-9-]{1,64}$/, 'is no id of a deployment'), deployment).optional(),
 })
 
 export type PolicyFile = z.output<typeof shape>
@@ -69,13 +76,21 @@ export function policyOf(
   file: PolicyFile | undefined,
   settings: Pick<Policy, 'maxFileBytes' | 'allowedTypes'>,
 ): Policy {
-  return {
+  const files = {
     maxFileBytes: file?.maxFileBytes ?? settings.maxFileBytes,
     allowedTypes: file?.allowedTypes ?? settings.allowedTypes,
     strictness: {
       limits: { ...defaultLimits, ...file?.limits },
-      trailingData: file?.trailingData ?? 'refuse',
+      trailingData: file?.trailingData ?? ('refuse' as const),
     },
+  }
+  const ofDeployment = (own: z.output<typeof deployment>): DeploymentPolicy => ({
+    maxFileBytes: own.maxFileBytes ?? files.maxFileBytes,
+    allowedTypes: own.allowedTypes ?? files.allowedTypes,
+    strictness: { ...files.strictness, limits: { ...files.strictness.limits, ...own.limits } },
+  })
+  return {
+    ...files,
     keep: file?.keep ?? 'original',
     quarantine: {
       codes: file?.quarantine?.codes ?? defaultQuarantine.codes,
@@ -85,6 +100,9 @@ export function policyOf(
     },
     rescanDays: file?.rescanDays ?? defaultRescanDays,
     reuseVerdictHours: file?.reuseVerdictHours ?? defaultReuseVerdictHours,
+    deployments: Object.fromEntries(
+      Object.entries(file?.deployments ?? {}).map(([id, own]) => [id, ofDeployment(own)]),
+    ),
   }
 }
 

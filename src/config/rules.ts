@@ -28,7 +28,13 @@ export function contradictions(values: Partial<Values>, env: Record<string, stri
   ] as const)
     if (given(name) && values.POLICY_FILE?.[key] !== undefined)
       problems.push(`${prefix}${name} and ${key} in ${prefix}POLICY_FILE are both set. Keep one.`)
-  const { keep, trailingData } = values.POLICY_FILE ?? {}
+  const { keep, trailingData, deployments } = values.POLICY_FILE ?? {}
+  const strangers = Object.keys(deployments ?? {}).filter((id) => !values.GATEWAY_DEPLOYMENTS?.includes(id))
+  if (values.GATEWAY_DEPLOYMENTS && strangers.length > 0)
+    problems.push(
+      `${prefix}POLICY_FILE: deployments has ${strangers.join(', ')}, which ${prefix}GATEWAY_DEPLOYMENTS has not. Only the gateway ` +
+        `knows a file's deployment.`,
+    )
   if (
     values.GATEWAY_DEPLOYMENTS &&
     values.GATEWAY_DEPLOYMENTS.length > 0 &&

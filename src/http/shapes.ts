@@ -183,10 +183,9 @@ export const heldAnswer = z.object({
   next: nullable(z.string()),
 })
 
-export const policyShape = z.object({
+const filesShape = {
   maxFileBytes: z.number().int(),
   allowedTypes: z.array(z.string()),
-  scan: z.enum(['required', 'off']),
   types: z
     .array(
       z.object({
@@ -198,6 +197,11 @@ export const policyShape = z.object({
     .describe('The allowed types.'),
   trailingData: z.enum(['refuse', 'cut']).describe('What becomes of bytes after the end of a file.'),
   limits: z.record(z.string(), z.number()).describe('What a file may ask of whoever opens it; sizes in bytes.'),
+}
+
+export const policyShape = z.object({
+  ...filesShape,
+  scan: z.enum(['required', 'off']),
   keep: z.enum(['original', 'safe_copy']).describe('What is kept of an accepted file.'),
   quarantine: z
     .object({
@@ -208,6 +212,9 @@ export const policyShape = z.object({
     })
     .describe('What is kept of files that are not accepted, sealed and never served. All others are thrown away.'),
   rescanDays: z.number().int().describe('Files of so many days are judged again when signatures change.'),
+  deployments: z
+    .record(z.string(), z.object(filesShape))
+    .describe('What is another for files that come through one deployment of Web Messaging.'),
 })
 
 export const readyShape = z.object({

@@ -5,6 +5,8 @@ import type { Spend } from '../records/questions/tickets.ts'
 /** A file as it came through a door, not yet believed. */
 export interface Arrival {
   door: Door
+  /** Of Web Messaging, where the door knows it. */
+  deploymentId: string | null
   conversationId: string | null
   messageId: string | null
   /** Of the customer, as the sender says it; null: the installation's own. */

@@ -9,6 +9,7 @@ import type { Admission } from './admission.ts'
 import type { Arrival } from './arrival.ts'
 import { deliveryOf, sameAnswer } from './deliveries.ts'
 import { type Judgement, type JudgeParts, judge } from './judge.ts'
+import { policyFor } from './policy.ts'
 import type { Quotas } from './quota.ts'
 import type { Spooled } from './spool/spool.ts'
 
@@ -51,7 +52,8 @@ export async function intake(arrival: Arrival, caller: Caller, parts: IntakePart
   try {
     // Also of what was known under another: two who fetch the same file never write over, or remove, each other's bytes.
     const id = newAttachmentId()
-    const options = { id, dataKey: parts.keys.newDataKey(), maxBytes: parts.policy.maxFileBytes }
+    const { maxFileBytes: maxBytes } = policyFor(parts.policy, arrival.deploymentId)
+    const options = { id, dataKey: parts.keys.newDataKey(), maxBytes }
     const file = await parts.spool.spool(arrival.bytes, options)
     /** What lies in the spool and is not taken over. */
     const left = new Set<Spooled>([file])

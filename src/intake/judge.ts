@@ -10,7 +10,7 @@ import { requireClean, type Scanner, scanWithAll } from '../scan/scanner.ts'
 import type { KeyRing } from '../seal/keys.ts'
 import type { Arrival } from './arrival.ts'
 import type { Inspector } from './inspect/inspect.ts'
-import { checkPolicy, type Policy } from './policy.ts'
+import { checkPolicy, type Policy, policyFor } from './policy.ts'
 import type { Spool, Spooled, WholeFile } from './spool/spool.ts'
 
 export interface JudgeParts {
@@ -48,7 +48,8 @@ export async function judge(
   parts: JudgeParts,
   copied: (copy: WholeFile) => void,
 ): Promise<Judgement> {
-  const { policy, inspector } = parts
+  const { inspector } = parts
+  const policy = policyFor(parts.policy, arrival.deploymentId)
   let judged = file.tooLarge ? null : file
   let { type }: { type: string | null } = file
   let scanned: Scanned = { verdicts: [], remember: null }

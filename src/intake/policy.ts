@@ -19,6 +19,21 @@ export interface Policy {
   rescanDays: number
   /** For so long an engine's verdict serves for the same bytes, while its signatures stay the same. 0: never. */
   reuseVerdictHours: number
+  /** What is another for files that come through one deployment of Web Messaging, by its id. */
+  deployments: Record<string, DeploymentPolicy>
+}
+
+export type DeploymentPolicy = Pick<Policy, 'maxFileBytes' | 'allowedTypes' | 'strictness'>
+
+/** The policy for files of a deployment; null: of none that is known. */
+export function policyFor(policy: Policy, deploymentId: string | null): Policy {
+  const own = deploymentId === null ? undefined : policy.deployments[deploymentId]
+  return own ? { ...policy, ...own } : policy
+}
+
+/** The largest file that any part of the policy lets in, in bytes. */
+export function largestFile({ maxFileBytes, deployments }: Policy): number {
+  return Math.max(maxFileBytes, ...Object.values(deployments).map((own) => own.maxFileBytes))
 }
 
 /** What is kept that is not accepted: sealed, and never served. All the rest is thrown away. */
@@ -35,23 +50,23 @@ export interface QuarantinePolicy {
 
 /** As everybody may read it. */
 export function toldPolicy(policy: Policy) {
-  const { maxFileBytes, allowedTypes, strictness, keep, quarantine, rescanDays } = policy
-  const { limits, trailingData } = strictness
+  const { keep, quarantine, rescanDays, deployments } = policy
+  return {
+    ...toldFiles(policy),
+    keep,
+    quarantine: { ...quarantine },
+    rescanDays,
+    deployments: Object.fromEntries(Object.entries(deployments).map(([id, own]) => [id, toldFiles(own)])),
+  }
+}
+
+function toldFiles({ maxFileBytes, allowedTypes, strictness: { limits, trailingData } }: DeploymentPolicy) {
   const types = allowedTypes.map((type) => ({
     type,
     endings: [...endingsOf(type)],
     inspected: readableTypes.includes(type),
   }))
-  return {
-    maxFileBytes,
-    allowedTypes,
-    types,
-    trailingData,
-    limits: { ...limits },
-    keep,
-    quarantine: { ...quarantine },
-    rescanDays,
-  }
+  return { maxFileBytes, allowedTypes, types, trailingData, limits: { ...limits } }
 }
 
 /** What the sender says that the file is. */
@@ -61,7 +76,11 @@ type Claims = Pick<Arrival, 'filename' | 'declaredType'>
  * Does this file keep to the policy, and do its name, its declared type and its content say the same?
  * Throws `Refused`.
  */
-export function checkPolicy(policy: Policy, arrival: Claims, file: Spooled): void {
+export function checkPolicy(
+  policy: Pick<Policy, 'maxFileBytes' | 'allowedTypes'>,
+  arrival: Claims,
+  file: Spooled,
+): void {
   if (file.tooLarge)
     throw new Refused('too_large', `File size exceeds maximum allowed size of ${policy.maxFileBytes} bytes.`)
   if (file.size === 0) throw new Refused('empty', 'The file has no bytes.')
@@ -80,7 +99,7 @@ export function checkPolicy(policy: Policy, arrival: Claims, file: Spooled): voi
 
 /** Could a file that is announced so be taken? Its bytes are judged when they come. Throws `Refused`. */
 export function checkAnnounced(
-  { maxFileBytes, allowedTypes }: Policy,
+  { maxFileBytes, allowedTypes }: Pick<Policy, 'maxFileBytes' | 'allowedTypes'>,
   { size, ...claims }: Claims & { size: number },
 ): void {
   if (size > maxFileBytes)

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type Attachment, reference } from '../../src/attachment.ts'
 import { type Clock, systemClock } from '../../src/clock.ts'
 import { fakeEngine } from '../fixtures/engines.ts'
 import { jpeg, png, text } from '../fixtures/files.ts'
 import { until } from '../genesys/clock.ts'
-import { keys } from '../harness.ts'
+import { keys, temporaryFolder } from '../harness.ts'
 import { deploymentId, rawGuest, startGateway } from './start.ts'
 
 const marker = 'something harmful'
@@ -96,6 +98,22 @@ describe('a file through the gateway', () => {
       })
     },
   )
+
+  it('is held against the policy of its deployment, where that has one', async () => {
+    const policyFile = join(await temporaryFolder(), 'policy.json')
+    const own = { maxFileBytes: 20_000_000, allowedTypes: ['text/plain'] }
+    await writeFile(policyFile, JSON.stringify({ maxFileBytes: 1000, deployments: { [deploymentId]: own } }))
+    const { address, get, push } = await startGateway({ env: { POLICY_FILE: policyFile } })
+    const customer = await rawGuest(address)
+    await customer.configure()
+    expect(await customer.announce(await png())).toMatchObject({ body: { errorCode: 4001 } })
+    const file = text('letter.txt', 'Dear Sir. '.repeat(1000))
+    const { body } = await customer.announce(file)
+    expect((await customer.put(body, file.bytes)).status).toBe(200)
+    expect(await customer.outcomeOf(body.attachmentId)).toMatchObject({ class: 'UploadSuccessEvent' })
+    expect((await push(file)).status).toBe(413)
+    expect((await get<{ deployments: unknown }>('/v1/policy')).body.deployments).toMatchObject({ [deploymentId]: own })
+  })
 
   it('gets an address of ours in the shape of the platform’s, and the platform’s own never', async () => {
     const { address, url, emulator } = await startGateway()

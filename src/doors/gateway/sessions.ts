@@ -23,6 +23,7 @@ export interface GuestSession {
 export interface Upload {
   session: GuestSession
   sourceId: string
+  deploymentId: string
   fileName: string
   fileType: string
   fileSize: number

@@ -4,7 +4,7 @@ import type { Clock } from '../../clock.ts'
 import { BadRequest, Conflict, NotFound, type RefusalCode, Refused } from '../../errors.ts'
 import type { GuestUpload } from '../../genesys/guest/upload.ts'
 import type { Intake } from '../../intake/intake.ts'
-import { checkAnnounced, type Policy } from '../../intake/policy.ts'
+import { checkAnnounced, type Policy, policyFor } from '../../intake/policy.ts'
 import { canonicalType } from '../../intake/types.ts'
 import type { Texts } from '../../outbox/texts.ts'
 import type { Records } from '../../records/records.ts'
@@ -132,7 +132,7 @@ export function createUploads(parts: UploadsParts): Uploads {
 
   /** In the customer's words; what is held waits for a person, and the conversation does not get it. */
   function sentenceOf(upload: Upload, attachment: Attachment): string {
-    return texts.sentence(attachment, texts.languageOf(upload.language), policy)
+    return texts.sentence(attachment, texts.languageOf(upload.language), policyFor(policy, upload.deploymentId))
   }
 
   async function goOn(upload: Upload, attachment: Attachment, contentType: string | null): Promise<void> {
@@ -172,7 +172,7 @@ export function createUploads(parts: UploadsParts): Uploads {
     async announce(session, { attachmentId, fileName, fileType, fileSize }, { deploymentId, language, tracingId }) {
       const declaredType = canonicalType(fileType)
       try {
-        checkAnnounced(policy, { filename: fileName, declaredType, size: fileSize })
+        checkAnnounced(policyFor(policy, deploymentId), { filename: fileName, declaredType, size: fileSize })
       } catch (error) {
         if (!(error instanceof Refused)) throw error
         return { code: codes[error.code] ?? nameInvalid, says: error.detail }
@@ -186,6 +186,7 @@ export function createUploads(parts: UploadsParts): Uploads {
       const upload: Upload = {
         session,
         sourceId,
+        deploymentId,
         fileName,
         fileType,
         fileSize,
@@ -266,6 +267,7 @@ export function createUploads(parts: UploadsParts): Uploads {
         const { attachment } = await parts.intake(
           {
             door: 'gateway',
+            deploymentId: upload.deploymentId,
             conversationId: null,
             messageId: null,
             language,

@@ -52,6 +52,7 @@ export async function fetchOne(leased: LeasedFetch, parts: FetchParts): Promise<
     const { attachment, repeated } = await intake(
       {
         door: 'pull',
+        deploymentId: null,
         conversationId,
         messageId,
         language,
