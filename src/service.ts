@@ -23,7 +23,7 @@ import { operationRoutes } from './http/operations.ts'
 import { pullRoutes } from './http/pull.ts'
 import { pushRoutes } from './http/push.ts'
 import { quarantineRoutes } from './http/quarantine.ts'
-import { createServer } from './http/server.ts'
+import { createServer, type Routes } from './http/server.ts'
 import type { ReaderLimits } from './http/slowReader.ts'
 import { ticketRoutes } from './http/tickets.ts'
 import { createAdmission } from './intake/admission.ts'
@@ -66,6 +66,8 @@ export interface Overrides {
   times?: Partial<Times>
   inspector?: Inspector
   scanners?: Scanner[]
+  /** Further ones: pages of the demo. */
+  routes?: Routes[]
 }
 
 export interface Service {
@@ -208,6 +210,7 @@ async function compose(
           events,
         })
       : null
+  let url = ''
   const gateway = config.gateway
     ? createGateway({
         config: { ...config, gateway: config.gateway },
@@ -219,6 +222,8 @@ async function compose(
         texts,
         confirms: Boolean(courier),
         wake,
+        // A port that the system chose is known once we listen.
+        publicUrl: () => (config.http.port === 0 ? url : config.http.publicUrl),
         clock,
         events,
       })
@@ -264,9 +269,9 @@ async function compose(
     attachmentRoutes({ readers, credentials, records, keys, storage, clock, events }),
     quarantineRoutes({ credentials, decisions, records, clock, events }),
     copyRoutes({ credentials, copies, records, keys, storage, clock, events }),
+    ...(overrides.routes ?? []),
     operationRoutes({ credentials, ready, metrics, policy: config.policy, scan, docs: config.http.docs }),
   ])
-  let url = ''
   let stopping: Promise<void> | null = null
 
   return {

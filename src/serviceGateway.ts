@@ -29,6 +29,8 @@ export interface GatewayParts {
   confirms: boolean
   /** Something is owed. */
   wake(): void
+  /** Where clients reach us: without a slash at its end. */
+  publicUrl(): string
   clock: Clock
   events: Events
 }
@@ -57,7 +59,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     texts,
     open: async (attachment) => (await openContent(attachment, { records, keys, storage })).bytes(),
     guest: createGuestUpload({ hosts, clock }),
-    publicUrl: config.http.publicUrl,
+    publicUrl: parts.publicUrl,
     clock,
     events,
   })

@@ -7,9 +7,12 @@ import type { Command } from 'commander'
 import { readConfig } from '../config.ts'
 import { ConfigError } from '../errors.ts'
 import { createService } from '../service.ts'
+import { chatRoutes } from './demoChat.ts'
 import type { Io } from './io.ts'
 
 const demoKey = 'demo-key-only-for-this-machine'
+/** The emulator's. */
+const deploymentId = '00000000-0000-4000-8000-00000000d001'
 const confirmedWithinMs = 30_000
 
 /** clipgate demo [--once] */
@@ -33,9 +36,12 @@ export function demo(program: Command, io: Io): void {
         CLIPGATE_GENESYS_CLIENT_SECRET: 'demo-secret',
         CLIPGATE_GENESYS_LOGIN_URL: emulator.url,
         CLIPGATE_GENESYS_API_URL: emulator.url,
+        CLIPGATE_GENESYS_GUEST_URL: emulator.url,
+        CLIPGATE_GENESYS_CDN_URL: emulator.url,
+        CLIPGATE_GATEWAY_DEPLOYMENTS: deploymentId,
         CLIPGATE_LOG_LEVEL: 'warn',
       })
-      const service = await createService(config, secrets)
+      const service = await createService(config, secrets, { routes: [chatRoutes] })
       const stop = async (code: number) => {
         await service.stop()
         await emulator.close()
@@ -75,6 +81,7 @@ async function sendOne(io: Io, serviceUrl: string, emulatorUrl: string): Promise
   await untilConfirmed(io, id, emulatorUrl, 1)
   await pullOne(io, id, serviceUrl, emulatorUrl)
   await untilConfirmed(io, id, emulatorUrl, 2)
+  await relayOne(io, serviceUrl)
 }
 
 /** The customer sends it by the stock Messenger, past us; a flow asks us to fetch it. */
@@ -96,6 +103,21 @@ async function pullOne(io: Io, conversationId: string, serviceUrl: string, emula
   io.out(`receipt.jpg was pulled from the platform: ${pulled.state}, ${pulled.size} bytes, ${pulled.id}`)
 }
 
+/** Another customer, whose client talks through the gateway: the platform gets the file when it was judged. */
+async function relayOne(io: Io, serviceUrl: string): Promise<void> {
+  const { openGuest } = await import('../../emulator/client/guest.ts')
+  const guest = await openGuest(`${serviceUrl.replace('http', 'ws')}/v1`, { deploymentId })
+  try {
+    await guest.configure()
+    const file = { name: 'passport.jpg', mime: 'image/jpeg', bytes: await readFile(samplePath) }
+    const echo = await guest.sendsFile(file, 'Here is my passport')
+    if (echo.class !== 'StructuredMessage') throw new Error(`The gateway said: ${JSON.stringify(echo)}`)
+    io.out(`passport.jpg went through the gateway: judged, then handed to Genesys Cloud, then sent to the agent\n`)
+  } finally {
+    guest.drop()
+  }
+}
+
 /** Until the conversation has got so many messages; tells the last. */
 async function untilConfirmed(io: Io, id: string, emulatorUrl: string, count: number): Promise<void> {
   const deadline = Date.now() + confirmedWithinMs
@@ -112,7 +134,8 @@ async function untilConfirmed(io: Io, id: string, emulatorUrl: string, count: nu
 
 function showWhatNext(io: Io, serviceUrl: string, emulatorUrl: string): void {
   const sample = samplePath.includes("'") ? 'demo/photo.jpg' : `'${samplePath}'`
-  io.out(`Open:  ${serviceUrl}/docs           the HTTP API`)
+  io.out(`Open:  ${serviceUrl}/demo/chat.html   a customer's chat through the gateway`)
+  io.out(`       ${serviceUrl}/docs           the HTTP API`)
   io.out(`       ${serviceUrl}/health/ready   how it stands`)
   io.out(`       ${emulatorUrl}/_emulator/requests   what Genesys Cloud was asked`)
   io.out('\nSend a file yourself, and list what is there:\n')

@@ -8,7 +8,6 @@ import type { Overrides } from '../../src/service.ts'
 import type { Fixture } from '../fixtures/files.ts'
 import { until } from '../genesys/clock.ts'
 import { startTestService } from '../harness.ts'
-import { freePort } from '../journeys/process.ts'
 
 export const deploymentId = '00000000-0000-4000-8000-00000000d001'
 
@@ -33,11 +32,9 @@ export async function startGateway({
 } = {}) {
   const emulator = await startEmulator({ port: 0 })
   onTestFinished(() => emulator.close())
-  const port = await freePort()
   const service = await startTestService({
     emulator,
     env: {
-      PORT: String(port),
       GATEWAY_DEPLOYMENTS: deploymentId,
       GENESYS_GUEST_URL: emulator.url,
       GENESYS_CDN_URL: emulator.url,

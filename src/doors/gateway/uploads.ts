@@ -35,7 +35,7 @@ export interface UploadsParts {
   open(attachment: Attachment): Promise<AsyncIterable<Buffer>>
   guest: GuestUpload
   /** Where clients reach us: without a slash at its end. */
-  publicUrl: string
+  publicUrl(): string
   clock: Clock
   events: Events
 }
@@ -218,7 +218,7 @@ export function createUploads(parts: UploadsParts): Uploads {
       }
       Object.assign(upload, { target, link, state: 'linked' })
       byToken.set(link.token, upload)
-      const url = `${parts.publicUrl}/gateway/uploads/${link.token}`
+      const url = `${parts.publicUrl()}/gateway/uploads/${link.token}`
       return { ...body, url, headers: { [secretHeader]: link.secret } }
     },
 
