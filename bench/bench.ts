@@ -14,6 +14,7 @@ import { changesSince, keep, readKept } from './kept.ts'
 import type { Load } from './load/job.ts'
 import { describeMachine, machineLines } from './machine.ts'
 import { courier } from './measures/courier.ts'
+import { gateway } from './measures/gateway.ts'
 import { memory } from './measures/memory.ts'
 import type { PartOptions } from './measures/part.ts'
 import { pull } from './measures/pull.ts'
@@ -24,7 +25,7 @@ import { benchFolder, bundled, root } from './places.ts'
 import type { Part, Report } from './report.ts'
 import { table } from './table.ts'
 
-const partNames = ['uploads', 'reading', 'courier', 'pull', 'memory', 'records'] as const
+const partNames = ['uploads', 'reading', 'courier', 'pull', 'gateway', 'memory', 'records'] as const
 
 interface Options {
   only: string[]
@@ -80,6 +81,7 @@ const others: Record<Exclude<(typeof partNames)[number], 'uploads'>, (options: P
   reading,
   courier,
   pull,
+  gateway,
   memory,
   records,
 }

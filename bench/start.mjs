@@ -20,6 +20,7 @@ await build({
     floor: `${here}floors/floor.ts`,
     floorThread: `${here}floors/thread.ts`,
     fill: `${here}fill.ts`,
+    guestPlatform: `${here}guestPlatform.ts`,
   },
   outdir,
   bundle: true,

@@ -43,7 +43,7 @@ function show({ direction, text, content = [] }) {
   const item = document.createElement('li')
   item.className = direction === 'Inbound' ? 'mine' : ''
   // A name is what a stranger typed: as text, never as markup.
-  item.textContent = [text, ...files.map(({ filename }) => `📎 ${filename}`)].filter(Boolean).join(' ')
+  item.textContent = [text, ...files.map(({ filename }) => `File: ${filename}`)].filter(Boolean).join(' ')
   messages.append(item)
 }
 

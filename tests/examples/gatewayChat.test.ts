@@ -35,7 +35,7 @@ describe.skipIf(!chromePath)(`examples/gateway-chat ${needsBrowser}`, () => {
       await page.getByRole('button', { name: 'Send file' }).click()
     }
     await send(file)
-    await page.getByText('📎 Ausweis.png').waitFor()
+    await page.getByText('File: Ausweis.png').waitFor()
     expect(await page.textContent('[role=status]')).toBe('Ausweis.png was checked and sent.')
     await send(text('letter.txt', 'Dear Sir, something harmful'))
     await page.getByText('letter.txt was not sent').waitFor()
