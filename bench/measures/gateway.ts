@@ -124,7 +124,7 @@ async function connectAll(address: string, count = idleSessions): Promise<WebSoc
   return open
 }
 
-/** Milliseconds of each frame there and back, sent evenly over all sessions. */
+/** Milliseconds of each frame there and back, sent evenly over all sessions, in ascending order. */
 async function roundTrips(sockets: WebSocket[]): Promise<number[]> {
   const times: number[] = []
   const text = JSON.stringify({ action: 'echo', token: randomUUID(), message: { type: 'Text', text: 'ping' } })
@@ -144,7 +144,7 @@ async function roundTrips(sockets: WebSocket[]): Promise<number[]> {
     await sleep(1)
   }
   await Promise.all(all)
-  return times
+  return times.sort((a, b) => a - b)
 }
 
 async function uploadsBothWays(

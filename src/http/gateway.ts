@@ -107,7 +107,9 @@ export function gatewayRoutes({ uploads, deployments, apiUrl, cdnUrl, times }: G
           },
         )
         // First the answer, then what becomes of the file: the client sees one order.
-        reply.raw.once('close', () => taken.told())
+        // Who has left meanwhile is told on the socket all the same.
+        if (reply.raw.destroyed || reply.raw.closed) taken.told()
+        else reply.raw.once('close', () => taken.told())
         return reply.code(200).send('')
       },
     })

@@ -129,6 +129,13 @@ describe('no attachment is sent that was not cleared', () => {
   })
 })
 
+it('a session of another deployment than the connection’s is not begun', async () => {
+  const { address } = await startGateway()
+  const customer = await rawGuest(address)
+  expect(await customer.configure({ deploymentId: randomUUID() })).toMatchObject({ class: 'string', code: 404 })
+  expect(await customer.configure()).toMatchObject({ class: 'SessionResponse' })
+})
+
 describe('a link to upload to', () => {
   it('is of no use without its secret, a second time, or after ten minutes', async () => {
     let ahead = 0

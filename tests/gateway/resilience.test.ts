@@ -38,6 +38,39 @@ describe('a connection that is lost', () => {
     expect(await second.sendFile(body.attachmentId)).toMatchObject({ class: 'StructuredMessage' })
   })
 
+  it('of the upload itself, once its bytes were all there: the file goes on, and the socket tells', async () => {
+    let judge = () => {}
+    const judged = new Promise<void>((resolve) => {
+      judge = resolve
+    })
+    const engine = fakeEngine({ say: () => ({ verdict: 'clean' }) })
+    const { scan } = engine
+    let asked = false
+    engine.scan = async (file) => {
+      asked = true
+      await judged
+      return scan(file)
+    }
+    const { address } = await startGateway({ overrides: { scanners: [engine] } })
+    const customer = await rawGuest(address)
+    await customer.configure()
+    const file = await png()
+    const { body } = await customer.announce(file)
+    const leaving = new AbortController()
+    const put = fetch(body.url, {
+      method: 'PUT',
+      headers: { 'content-type': file.type, ...body.headers },
+      body: new Uint8Array(file.bytes),
+      signal: leaving.signal,
+    }).catch(() => null)
+    await until(() => asked)
+    leaving.abort()
+    await put
+    judge()
+    expect(await customer.outcomeOf(body.attachmentId)).toMatchObject({ class: 'UploadSuccessEvent' })
+    expect(await customer.sendFile(body.attachmentId)).toMatchObject({ class: 'StructuredMessage' })
+  })
+
   it('after the outcome was told: it is told again, until the client acts on it', async () => {
     const { address } = await startGateway()
     const token = randomUUID()

@@ -73,6 +73,7 @@ describe('a frame of a client', () => {
     ['a trap', '{"action":"echo","__proto__":{"action":"onMessage"}}'],
     ['no object', '[{"action":"onMessage"}]'],
     ['no JSON', '{"action":"onMessage"'],
+    ['an address in other content', message([{ contentType: 'Media', media: { URL: 'https://evil.example/x.exe' } }])],
     ['two frames', '{"action":"echo"}{"action":"onMessage"}'],
     ['nothing', ''],
     ['no action', { token, message: {} }],
@@ -92,6 +93,10 @@ describe('a frame of a client', () => {
     [
       { fileName: 'a.png', fileType: 'image/png', fileSize: 3 },
       { kind: 'announce', attachmentId: null, asJson: false },
+    ],
+    [
+      { fileName: 'a.png', fileType: 'image/png', fileSize: 3, attachmentId: null },
+      { kind: 'announce', attachmentId: null },
     ],
     [{ fileType: 'image/png', fileSize: 3 }, { code: 4020 }],
     [{ fileName: 'a.png', fileSize: 3 }, { code: 4020 }],

@@ -94,7 +94,8 @@ function askedBy(frame: Record<string, unknown>): Asked {
 }
 
 function announced(frame: Record<string, unknown>): Asked {
-  const { attachmentId, fileName, fileType, fileSize, errorsAsJson, ...rest } = frame
+  const { attachmentId: given, fileName, fileType, fileSize, errorsAsJson, ...rest } = frame
+  const attachmentId = given ?? undefined
   if (attachmentId !== undefined && !isId(attachmentId)) return refused(400, 'attachmentId is no id')
   if (typeof fileName !== 'string' || fileName === '') return refused(4020, 'fileName is missing')
   if (typeof fileType !== 'string' || fileType === '') return refused(4020, 'fileType is missing')
@@ -125,6 +126,9 @@ function sent(frame: Record<string, unknown>): Asked {
     ? { ...frame, message: { ...(message as object), content: content.filter((one) => one !== item) } }
     : frame
   if (mentionsAttachment(rest)) return refused(400, 'An attachment stands in content, with its id')
+  // Another kind of content that leads to bytes which nobody has judged.
+  if (content.some((one) => one !== item && namesAddress(one)))
+    return refused(400, 'Content with an address is not supported')
   if (!item) return { kind: 'pass' }
   const { attachment, contentType: _, ...beside } = item
   if (!isRecord(attachment) || !isId(attachment.id) || Object.keys(beside).length > 0)
@@ -133,6 +137,12 @@ function sent(frame: Record<string, unknown>): Asked {
   if (!Object.keys(told).every((name) => harmless.has(name)) || Object.values(told).some((value) => isObject(value)))
     return refused(400, 'An attachment is named by its id')
   return { kind: 'send', attachmentId: id }
+}
+
+function namesAddress(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(namesAddress)
+  if (!isRecord(value)) return false
+  return Object.entries(value).some(([name, inner]) => /^(url|uri|href)$/i.test(name) || namesAddress(inner))
 }
 
 /** By the name of any member at any depth, in whatever case, or as a kind of content. */

@@ -149,6 +149,9 @@ export function createRelay({ client, upstream, deploymentId, language }: RelayO
       case 'pass':
         return pass(upstream, client, text)
       case 'configure':
+        // The policy is the deployment's, and the platform's door is one that was let in.
+        if (read.frame.deploymentId !== undefined && read.frame.deploymentId !== deploymentId)
+          return void answer({ code: 404, says: 'deployment not found' }, read)
         sessionOf(token!)
         return pass(upstream, client, text)
       case 'announce':
@@ -342,6 +345,8 @@ export function createRelay({ client, upstream, deploymentId, language }: RelayO
 
 /** As the other side ended: with the same code, or without a close frame. */
 function endAs(socket: WebSocket, code: number, reason: Buffer): void {
+  // One that waits would never read that the other side closes too.
+  socket.resume()
   if (code === 1006) {
     socket.terminate()
     return
