@@ -149,6 +149,24 @@ describe('a connection that is lost', () => {
   })
 })
 
+it('an upgrade that is no good leaves nothing open towards the platform', async () => {
+  const platform = await fakePlatform()
+  const { url } = await startGateway({ env: { GENESYS_GUEST_URL: platform.url } })
+  const { connect } = await import('node:net')
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  socket.write(
+    `GET /v1?deploymentId=${deploymentId} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+      'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: no\r\n\r\n',
+  )
+  let answer = ''
+  socket.on('data', (chunk) => {
+    answer += chunk
+  })
+  await until(() => answer.startsWith('HTTP/1.1 400'))
+  socket.destroy()
+  await until(() => platform.sockets.length === 1 && platform.sockets[0]!.readyState === 3)
+})
+
 describe('a platform that', () => {
   it('refuses the upgrade, or cannot be reached, is told to the client as it is', async () => {
     const { address, emulator } = await startGateway()

@@ -47,6 +47,8 @@ export interface Sessions {
   disconnect(session: GuestSession, connection: Connection): void
   /** To every connection that the session has. What is told of an upload is told again to whoever comes back. */
   tellOutcome(session: GuestSession, sourceId: string, frame: string): void
+  /** Nothing is left of an upload: the session is forgotten when that was the last of it. */
+  uploadEnded(session: GuestSession): void
   count(): number
 }
 
@@ -64,6 +66,14 @@ export function createSessions(keys: Pick<KeyRing, 'digests'>, clock: Clock): Se
     return connections.size === 0 && uploads.size === 0 && outcomes.size === 0
   }
 
+  const forget = (session: GuestSession) => {
+    if (isOver(session) && known.get(session.digest) === session) known.delete(session.digest)
+  }
+  const forgetLater = (session: GuestSession) => {
+    if (isOver(session)) forget(session)
+    else void clock.wait(rememberedMs + 1).then(() => forget(session))
+  }
+
   return {
     ofToken(token) {
       const digest = keys.digests(token)[0]!
@@ -79,16 +89,14 @@ export function createSessions(keys: Pick<KeyRing, 'digests'>, clock: Clock): Se
     connect: (session, connection) => void session.connections.add(connection),
     disconnect(session, connection) {
       session.connections.delete(connection)
-      const forget = () => {
-        if (isOver(session)) known.delete(session.digest)
-      }
-      if (isOver(session)) forget()
-      else void clock.wait(rememberedMs).then(forget)
+      forgetLater(session)
     },
+    uploadEnded: forget,
     tellOutcome(session, sourceId, frame) {
       if (session.outcomes.size >= mostOutcomes) session.outcomes.delete(session.outcomes.keys().next().value!)
       session.outcomes.set(sourceId, { frame, until: clock.now().getTime() + rememberedMs })
       for (const connection of session.connections) connection.tell(frame)
+      if (session.connections.size === 0) forgetLater(session)
     },
     count: () => known.size,
   }

@@ -67,7 +67,13 @@ export function createGatewaySocket(parts: GatewaySocketParts): GatewaySocket {
     if (connection.destroyed || stopped) return upstream.terminate()
     // Nothing that the platform says is lost before somebody listens.
     upstream.pause()
+    // A client whose upgrade is no good after all, or that left meanwhile.
+    let isRelayed = false
+    connection.once('close', () => {
+      if (!isRelayed) upstream.terminate()
+    })
     sockets.handleUpgrade(request, connection, head, (client) => {
+      isRelayed = true
       const [language = null] = (request.headers['accept-language'] ?? '').split(/[,;]/).filter(Boolean)
       const relay = createRelay({ client, upstream, deploymentId, language: language?.slice(0, 35) ?? null }, parts)
       relays.add(relay)

@@ -102,6 +102,7 @@ export function createUploads(parts: UploadsParts): Uploads {
   const end = (upload: Upload) => {
     if (upload.link) byToken.delete(upload.link.token)
     upload.session.uploads.delete(upload.sourceId)
+    sessions.uploadEnded(upload.session)
   }
   const move = (
     { session, sourceId }: Upload,
@@ -116,14 +117,6 @@ export function createUploads(parts: UploadsParts): Uploads {
       at: clock.now(),
       ...(attachment && { attachmentId: attachment.id }),
     })
-
-  function forgetOld(session: GuestSession): void {
-    for (const upload of session.uploads.values())
-      if ((upload.state === 'linked' && upload.link!.until <= now()) || isStale(upload)) end(upload)
-  }
-  /** The platform never answered. */
-  const asked = new WeakMap<Upload, number>()
-  const isStale = (upload: Upload) => upload.state === 'asked' && (asked.get(upload) ?? 0) + linkMs <= now()
 
   function ended(upload: Upload, code: number, says: string): void {
     end(upload)
@@ -177,7 +170,6 @@ export function createUploads(parts: UploadsParts): Uploads {
         if (!(error instanceof Refused)) throw error
         return { code: codes[error.code] ?? nameInvalid, says: error.detail }
       }
-      forgetOld(session)
       if (session.uploads.size >= mostOpen) return { code: 4029, says: 'Too many uploads at once' }
       const sourceId = attachmentId ?? randomUUID()
       const at = clock.now()
@@ -197,8 +189,11 @@ export function createUploads(parts: UploadsParts): Uploads {
         link: null,
         success: null,
       }
-      asked.set(upload, at.getTime())
       session.uploads.set(sourceId, upload)
+      // No answer came, or no bytes did.
+      void clock.wait(2 * linkMs, stopping.signal).then(() => {
+        if (upload.state === 'asked' || upload.state === 'linked') end(upload)
+      })
       return upload
     },
 

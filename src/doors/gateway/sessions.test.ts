@@ -1,0 +1,44 @@
+import { expect, it } from 'vitest'
+import { manualClock } from '../../../tests/genesys/clock.ts'
+import { type Connection, createSessions, type Upload } from './sessions.ts'
+
+function start() {
+  const clock = manualClock()
+  const sessions = createSessions({ digests: (token) => [`digest of ${token}`] }, clock)
+  const told: string[] = []
+  const connection: Connection = { tell: (frame) => told.push(frame) > 0, confirm: () => {} }
+  return { clock, sessions, told, connection, session: sessions.ofToken('t1') }
+}
+
+it('is the same by the same token, and forgotten when nothing is left of it', () => {
+  const { sessions, session, connection } = start()
+  sessions.connect(session, connection)
+  expect(sessions.ofToken('t1')).toBe(session)
+  expect(sessions.ofToken('t2')).not.toBe(session)
+  sessions.disconnect(session, connection)
+  expect(sessions.ofToken('t1')).not.toBe(session)
+})
+
+it('is kept while an outcome waits to be heard, for ten minutes', async () => {
+  const { clock, sessions, session, connection, told } = start()
+  sessions.connect(session, connection)
+  sessions.disconnect(session, connection)
+  const back = sessions.ofToken('t1')
+  sessions.tellOutcome(back, 'a-1', 'frame')
+  expect(told).toEqual([])
+  await clock.pass(10 * 60_000 - 1)
+  expect(sessions.ofToken('t1')).toBe(back)
+  await clock.pass(2)
+  expect(sessions.ofToken('t1')).not.toBe(back)
+})
+
+it('is kept while an upload goes on, and forgotten when that ends', () => {
+  const { sessions, session, connection } = start()
+  sessions.connect(session, connection)
+  session.uploads.set('a-1', {} as Upload)
+  sessions.disconnect(session, connection)
+  expect(sessions.ofToken('t1')).toBe(session)
+  session.uploads.delete('a-1')
+  sessions.uploadEnded(session)
+  expect(sessions.ofToken('t1')).not.toBe(session)
+})
