@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
-import { fakeEngine } from '../fixtures/engines.ts'
+import { fakeEngine, gatedEngine } from '../fixtures/engines.ts'
 import { png } from '../fixtures/files.ts'
 import { until } from '../genesys/clock.ts'
 import { deploymentId, inMessage, rawGuest, startGateway } from './start.ts'
@@ -31,23 +31,12 @@ describe('no attachment is sent that was not cleared', () => {
   })
 
   it('one whose bytes are still coming, or are being judged', async () => {
-    let judge = () => {}
-    const judged = new Promise<void>((resolve) => {
-      judge = resolve
-    })
-    const slow = { ...fakeEngine({ say: () => ({ verdict: 'clean' }) }) }
-    const scan = slow.scan
-    let asked = false
-    slow.scan = async (file) => {
-      asked = true
-      await judged
-      return scan(file)
-    }
-    const { customer } = await started({ overrides: { scanners: [slow] } })
+    const { scanner, asked, judge } = gatedEngine()
+    const { customer } = await started({ overrides: { scanners: [scanner] } })
     const file = await png()
     const { body } = await customer.announce(file)
     const put = customer.put(body, file.bytes)
-    await until(() => asked)
+    await until(asked)
     expect(await customer.sendFile(body.attachmentId)).toMatchObject({ code: 4010 })
     judge()
     expect((await put).status).toBe(200)

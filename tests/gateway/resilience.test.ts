@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { fakeEngine } from '../fixtures/engines.ts'
+import { gatedEngine } from '../fixtures/engines.ts'
 import { png } from '../fixtures/files.ts'
 import { until } from '../genesys/clock.ts'
 import { temporaryFolder } from '../harness.ts'
@@ -9,26 +9,15 @@ import { fakePlatform } from './upstream.ts'
 
 describe('a connection that is lost', () => {
   it('on the client’s side while its file is judged: it comes back, hears the outcome, and sends the file', async () => {
-    let judge = () => {}
-    const judged = new Promise<void>((resolve) => {
-      judge = resolve
-    })
-    const engine = fakeEngine({ say: () => ({ verdict: 'clean' }) })
-    const { scan } = engine
-    let asked = false
-    engine.scan = async (file) => {
-      asked = true
-      await judged
-      return scan(file)
-    }
-    const { address } = await startGateway({ overrides: { scanners: [engine] } })
+    const { scanner, asked, judge } = gatedEngine()
+    const { address } = await startGateway({ overrides: { scanners: [scanner] } })
     const token = randomUUID()
     const first = await rawGuest(address, token)
     await first.configure()
     const file = await png()
     const { body } = await first.announce(file)
     const put = first.put(body, file.bytes)
-    await until(() => asked)
+    await until(asked)
     first.socket.terminate()
     judge()
     expect((await put).status).toBe(200)
@@ -39,19 +28,8 @@ describe('a connection that is lost', () => {
   })
 
   it('of the upload itself, once its bytes were all there: the file goes on, and the socket tells', async () => {
-    let judge = () => {}
-    const judged = new Promise<void>((resolve) => {
-      judge = resolve
-    })
-    const engine = fakeEngine({ say: () => ({ verdict: 'clean' }) })
-    const { scan } = engine
-    let asked = false
-    engine.scan = async (file) => {
-      asked = true
-      await judged
-      return scan(file)
-    }
-    const { address } = await startGateway({ overrides: { scanners: [engine] } })
+    const { scanner, asked, judge } = gatedEngine()
+    const { address } = await startGateway({ overrides: { scanners: [scanner] } })
     const customer = await rawGuest(address)
     await customer.configure()
     const file = await png()
@@ -63,7 +41,7 @@ describe('a connection that is lost', () => {
       body: new Uint8Array(file.bytes),
       signal: leaving.signal,
     }).catch(() => null)
-    await until(() => asked)
+    await until(asked)
     leaving.abort()
     await put
     judge()

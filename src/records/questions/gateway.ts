@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Attachment, AttachmentId } from '../../attachment.ts'
 import type { Schema } from '../schema.ts'
 import { attachment } from './attachments.ts'
+import { oweConfirmation } from './outbox.ts'
 import type { Delivery } from './settle.ts'
 
 /**
@@ -186,26 +187,7 @@ export async function completeFile(
     .where('state', '!=', 'erased')
     .executeTakeFirst()
   if (named.numUpdatedRows === 0n) return null
-  if (confirmation)
-    await db
-      .insertInto('confirmations')
-      .values({
-        attachment_id: attachmentId,
-        conversation_id: conversationId,
-        language: confirmation.language,
-        state: 'pending',
-        way: null,
-        attempts: 0,
-        next_at: at,
-        lease: null,
-        uncertain: 0,
-        possibly_repeated: 0,
-        reason: null,
-        created_at: at,
-        settled_at: null,
-        round: 0,
-      })
-      .execute()
+  if (confirmation) await oweConfirmation(db, { attachmentId, conversationId, ...confirmation, at: done.at })
   await knownByMessage(db, done)
   const completed = await attachment(db, attachmentId)
   if (delivery && completed)

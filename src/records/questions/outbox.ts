@@ -3,6 +3,7 @@ import type { AttachmentId, Way } from '../../attachment.ts'
 import type { Schema } from '../schema.ts'
 import { retryAlerts } from './alerts.ts'
 import { type AuditEntry, audit } from './audit.ts'
+import { insertRow } from './compiled.ts'
 
 /** A confirmation that is ours to deliver until its lease runs out. */
 export interface Leased {
@@ -114,6 +115,34 @@ export async function settleConfirmation(
     .where('lease', '=', lease)
     .executeTakeFirst()
   return numUpdatedRows > 0n
+}
+
+/** A conversation is owed word of an attachment, for the first time. */
+export async function oweConfirmation(
+  db: Kysely<Schema>,
+  {
+    attachmentId,
+    conversationId,
+    language,
+    at,
+  }: { attachmentId: AttachmentId; conversationId: string; language: string; at: Date },
+): Promise<void> {
+  await insertRow(db, 'confirmations', {
+    attachment_id: attachmentId,
+    conversation_id: conversationId,
+    language,
+    state: 'pending',
+    way: null,
+    attempts: 0,
+    next_at: at.getTime(),
+    lease: null,
+    uncertain: 0,
+    possibly_repeated: 0,
+    reason: null,
+    created_at: at.getTime(),
+    settled_at: null,
+    round: 0,
+  })
 }
 
 /**

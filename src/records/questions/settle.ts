@@ -6,6 +6,7 @@ import { type NewAlert, oweAlert } from './alerts.ts'
 import { type AuditEntry, audit } from './audit.ts'
 import { insertRow } from './compiled.ts'
 import { endFetch, type HeldFetch } from './fetches.ts'
+import { oweConfirmation } from './outbox.ts'
 import { type Hold, hold } from './quarantine.ts'
 import { type QuotaUse, useQuota } from './quota.ts'
 import { type Spend, spend } from './tickets.ts'
@@ -116,21 +117,11 @@ export async function settle(db: Kysely<Schema>, settlement: Settlement): Promis
       wrapped: key.wrapped,
     })
   if (confirmation && attachment.conversationId !== null)
-    await insertRow(db, 'confirmations', {
-      attachment_id: attachment.id,
-      conversation_id: attachment.conversationId,
+    await oweConfirmation(db, {
+      attachmentId: attachment.id,
+      conversationId: attachment.conversationId,
       language: confirmation.language,
-      state: 'pending',
-      way: null,
-      attempts: 0,
-      next_at: at.getTime(),
-      lease: null,
-      uncertain: 0,
-      possibly_repeated: 0,
-      reason: null,
-      created_at: at.getTime(),
-      settled_at: null,
-      round: 0,
+      at,
     })
   if (settlement.hold) await hold(db, { id: attachment.id, hold: settlement.hold, at })
   if (settlement.verdicts) await keepVerdicts(db, { ...settlement.verdicts, attachmentId: attachment.id })

@@ -27,8 +27,9 @@ const activeFormulas = /\|.*!|\b(WEBSERVICE|CALL|REGISTER(\.ID)?|EXEC|FOPEN)\s*\
  * say too. Returns the true type. Throws `Refused`.
  */
 export async function checkOoxml(zip: Zip, work: Work): Promise<string> {
-  const types: string[] = []
-  let main: string | null = null
+  /** Content types of parts that have one of their own. */
+  const typeOf = new Map<string, string>()
+  const mains: string[] = []
   // Parts that are XML by their type, whatever they end in, and endings that are.
   const xml = new Set(['.xml', '.vml'])
   await readXml('[Content_Types].xml', zip.open(entryOf(zip, '[Content_Types].xml')), work, {
@@ -36,19 +37,27 @@ export async function checkOoxml(zip: Zip, work: Work): Promise<string> {
       if (name !== 'Default' && name !== 'Override') return
       if (/xml$/i.test(ContentType)) xml.add((PartName?.replace(/^\//, '') ?? `.${Extension}`).toLowerCase())
       if (activeParts.test(ContentType)) refuse(`a part of the type ${ContentType.slice(0, 80)}`)
-      types.push(ContentType)
-      if (/\.main\+xml$/.test(ContentType)) main ??= ContentType
+      if (PartName !== undefined) typeOf.set(partNamed(PartName), ContentType)
     },
   })
   const isXml = (name: string) => xml.has(name) || xml.has(name.slice(name.lastIndexOf('.')))
   for (const { name } of zip.entries) if (activeNames.test(name)) refuse(`the part ${name.slice(0, 60)}`)
   for (const entry of zip.entries) {
     if (entry.name === '[Content_Types].xml') continue
-    if (entry.name.endsWith('.rels')) await readXml(entry.name, zip.open(entry), work, relationships)
+    if (entry.name.endsWith('.rels'))
+      await readXml(entry.name, zip.open(entry), work, relationships(entry.name === '_rels/.rels' ? mains : []))
     else if (isXml(entry.name.toLowerCase())) await readXml(entry.name, zip.open(entry), work, partHandlers())
     else await checkInside(entry.name, zip.open(entry), work)
   }
-  return trueType(main, types)
+  const [main, ...others] = mains
+  if (main === undefined || others.length > 0)
+    throw new Refused('corrupt', `it names ${mains.length} main parts, and one is what it is`)
+  return trueType(typeOf.get(main) ?? '')
+}
+
+/** Names of parts are compared without case (ECMA-376 part 2, 6.2.2.3). */
+function partNamed(name: string): string {
+  return name.replace(/^\//, '').toLowerCase()
 }
 
 function refuse(what: string): never {
@@ -59,26 +68,31 @@ function entryOf(zip: Zip, name: string): ZipEntry {
   return zip.entries.find((entry) => entry.name === name)!
 }
 
-function trueType(main: string | null, types: string[]): string {
+/** By the part that the package itself calls its document. */
+function trueType(main: string): string {
   const is = (name: string) => main === `${base}${name}.main+xml`
   if (is('wordprocessingml.document')) return docx
   if (is('spreadsheetml.sheet')) return xlsx
   if (is('presentationml.presentation')) return pptx
   // Templates, slide shows and what else is one of its kind are types of their own.
-  if (main !== null) return (main as string).replace(/\.main\+xml$/, '')
-  throw new Refused('corrupt', `it has no main part among ${types.length} types`)
+  if (/\.main\+xml$/.test(main)) return main.replace(/\.main\+xml$/, '')
+  throw new Refused('corrupt', `its main part is of the type ${JSON.stringify(main.slice(0, 80))}`)
 }
 
-const relationships: XmlHandlers = {
+/** `mains` gets the parts that are called the document. */
+const relationships = (mains: string[]): XmlHandlers => ({
   open(name, { Type = '', Target = '', TargetMode = '' }) {
     if (name !== 'Relationship') return
     const kind = Type.slice(Type.lastIndexOf('/') + 1)
     if (activeParts.test(Type)) refuse(`a relationship ${kind.slice(0, 40)}`)
-    if (TargetMode.toLowerCase() !== 'external') return
+    if (TargetMode.toLowerCase() !== 'external') {
+      if (kind === 'officeDocument') mains.push(partNamed(Target))
+      return
+    }
     if (kind !== 'hyperlink') refuse(`a ${kind.slice(0, 40)} that lies elsewhere`)
     if (!isPlainLink(Target)) refuse(`a link to ${JSON.stringify(Target.slice(0, 40))}`)
   },
-}
+})
 
 /** What stands in the parts themselves: fields that may be cut into several runs, formulas, links of DDE. */
 function partHandlers(): XmlHandlers {
