@@ -114,8 +114,13 @@ export function gatewayRoutes({ uploads, deployments, apiUrl, cdnUrl, times }: G
       },
     })
 
-    const relay = (base: string) => async (request: FastifyRequest, reply: FastifyReply) =>
-      relayed(`${base}${request.raw.url}`, request, reply)
+    const relay = (base: string) => async (request: FastifyRequest, reply: FastifyReply) => {
+      const body = request.method === 'POST' || request.method === 'DELETE' ? await bodyIn(request) : null
+      // The same deployments as at the socket. A body that names none is the platform's to judge.
+      const named = body && deploymentIn(body)
+      if (named !== null && !deployments.includes(named)) throw new NotFound('deployment')
+      return relayed(`${base}${request.raw.url}`, body, request, reply)
+    }
     for (const file of ['config.json', 'domains.json'])
       app.route({
         method: ['GET', 'OPTIONS'],
@@ -146,9 +151,12 @@ export function gatewayRoutes({ uploads, deployments, apiUrl, cdnUrl, times }: G
 }
 
 /** One request and its answer, byte for byte. */
-async function relayed(url: string, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  const hasBody = request.method === 'POST' || request.method === 'DELETE'
-  const body = hasBody ? await bodyIn(request) : undefined
+async function relayed(
+  url: string,
+  body: Buffer | null,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
   let answer: Response
   let bytes: Buffer
   try {
@@ -174,6 +182,15 @@ function only(names: readonly string[], headers: IncomingHttpHeaders): Record<st
   return Object.fromEntries(
     names.flatMap((name) => (typeof headers[name] === 'string' ? [[name, headers[name]]] : [])),
   ) as Record<string, string>
+}
+
+function deploymentIn(body: Buffer): string | null {
+  try {
+    const { deploymentId } = JSON.parse(body.toString('utf8')) as { deploymentId?: unknown }
+    return typeof deploymentId === 'string' ? deploymentId : null
+  } catch {
+    return null
+  }
 }
 
 async function bodyIn(request: FastifyRequest): Promise<Buffer> {

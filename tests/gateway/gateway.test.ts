@@ -224,6 +224,17 @@ describe('everything else', () => {
       expect(ours.headers.get('access-control-allow-origin')).toBe(theirs.headers.get('access-control-allow-origin'))
     }
     expect((await fetch(`${url}/webdeployments/v1/deployments/${randomUUID()}/config.json`)).status).toBe(404)
+    const exchange = (id: string, base: string) =>
+      fetch(`${base}/api/v2/webdeployments/token/oauthcodegrantjwtexchange`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', origin: 'https://www.example.com' },
+        body: JSON.stringify({
+          deploymentId: id,
+          oauth: { code: 'no', redirectUri: 'https://x.example', codeVerifier: 'v' },
+        }),
+      })
+    expect((await exchange(randomUUID(), url)).status).toBe(404)
+    expect((await exchange(deploymentId, url)).status).toBe((await exchange(deploymentId, emulator.url)).status)
     const customer = await rawGuest(address)
     await customer.configure()
     await customer.ask({ action: 'onMessage', message: { type: 'Text', text: 'hello' } })
