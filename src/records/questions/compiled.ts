@@ -32,6 +32,17 @@ export async function insertRow<Table extends keyof Schema>(
   await db.executeQuery({ ...query, parameters: Object.values(row) })
 }
 
+/** One query of this name: as it was compiled first, with these parameters in the order in which it was built. */
+export async function askCompiled<Row>(
+  db: Kysely<Schema>,
+  name: string,
+  build: () => { compile(): CompiledQuery<Row> },
+  parameters: unknown[],
+): Promise<Row[]> {
+  const query = compiledOnce(db, name, () => build().compile())
+  return (await db.executeQuery({ ...query, parameters } as CompiledQuery<Row>)).rows
+}
+
 /** A query that is always the same, parameters too. */
 export function fixedQuery<Row>(name: string, build: (db: Kysely<Schema>) => { compile(): CompiledQuery<Row> }) {
   return (db: Kysely<Schema>): Promise<QueryResult<Row>> =>

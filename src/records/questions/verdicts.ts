@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { AttachmentId, Verdict } from '../../attachment.ts'
 import type { Schema } from '../schema.ts'
+import { askCompiled } from './compiled.ts'
 
 /** What an engine said of these bytes, by signatures that it named. */
 export type KnownVerdict = Verdict & { signatures: string }
@@ -10,12 +11,17 @@ export async function knownVerdicts(
   db: Kysely<Schema>,
   { digests, since }: { digests: string[]; since: Date },
 ): Promise<KnownVerdict[]> {
-  const rows = await db
-    .selectFrom('verdicts')
-    .select(['engine', 'signatures', 'verdict', 'detail', 'at'])
-    .where('digest', 'in', digests)
-    .where('at', '>=', since.getTime())
-    .execute()
+  const rows = await askCompiled(
+    db,
+    `verdicts by ${digests.length} digests`,
+    () =>
+      db
+        .selectFrom('verdicts')
+        .select(['engine', 'signatures', 'verdict', 'detail', 'at'])
+        .where('digest', 'in', digests)
+        .where('at', '>=', since.getTime()),
+    [...digests, since.getTime()],
+  )
   return rows.map(({ engine, signatures, verdict, detail, at }) => ({
     engine,
     signatures,
@@ -37,12 +43,33 @@ export async function keepVerdicts(
   { digest, verdicts, attachmentId }: NewVerdicts & { attachmentId: AttachmentId },
 ): Promise<void> {
   for (const { engine, signatures, verdict, detail, at } of verdicts) {
-    const row = { signatures, verdict, detail: detail ?? null, at: Date.parse(at), attachment_id: attachmentId }
-    await db
-      .insertInto('verdicts')
-      .values({ digest, engine, ...row })
-      .onConflict((conflict) => conflict.columns(['digest', 'engine']).doUpdateSet(row))
-      .execute()
+    const row = {
+      digest,
+      engine,
+      signatures,
+      verdict,
+      detail: detail ?? null,
+      at: Date.parse(at),
+      attachment_id: attachmentId,
+    }
+    await askCompiled(
+      db,
+      'keep a verdict',
+      () =>
+        db
+          .insertInto('verdicts')
+          .values(row)
+          .onConflict((conflict) =>
+            conflict.columns(['digest', 'engine']).doUpdateSet(({ ref }) => ({
+              signatures: ref('excluded.signatures'),
+              verdict: ref('excluded.verdict'),
+              detail: ref('excluded.detail'),
+              at: ref('excluded.at'),
+              attachment_id: ref('excluded.attachment_id'),
+            })),
+          ),
+      Object.values(row),
+    )
   }
 }
 
