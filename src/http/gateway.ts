@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { secretHeader, type Uploads } from '../doors/gateway/uploads.ts'
 import { type BodyTimes, bodyOf } from '../doors/push/body.ts'
 import { NotFound, Unavailable } from '../errors.ts'
+import { strictJson } from '../strictJson.ts'
 import type { Routes } from './server.ts'
 import { problemShape } from './shapes.ts'
 
@@ -94,14 +95,18 @@ export function gatewayRoutes({ uploads, deployments, apiUrl, cdnUrl, times }: G
         reply.raw.once('close', () => {
           if (!reply.raw.writableFinished) gone.abort()
         })
-        if (request.waitsForContinue) reply.raw.writeContinue()
+        const bytes = async function* () {
+          // Not before the link was looked at.
+          if (request.waitsForContinue) reply.raw.writeContinue()
+          yield* bodyOf(request.raw, times)
+        }
         const length = Number(request.headers['content-length'] ?? Number.NaN)
         const taken = await uploads.take(
           { token: request.params.token, secret: String(request.headers[secretHeader] ?? '') },
           {
             contentType: request.headers['content-type'] ?? null,
             length: Number.isSafeInteger(length) ? length : null,
-            bytes: bodyOf(request.raw, times),
+            bytes: bytes(),
             gone: gone.signal,
             requestId: request.id,
           },
@@ -119,7 +124,9 @@ export function gatewayRoutes({ uploads, deployments, apiUrl, cdnUrl, times }: G
       // The same deployments as at the socket. A body that names none is the platform's to judge.
       const named = body && deploymentIn(body)
       if (named !== null && !deployments.includes(named)) throw new NotFound('deployment')
-      return relayed(`${base}${request.raw.url}`, body, request, reply)
+      // Without the host, which a request line may name, too.
+      const { pathname, search } = new URL(request.raw.url ?? '/', 'http://gateway')
+      return relayed(`${base}${pathname}${search}`, body, request, reply)
     }
     for (const file of ['config.json', 'domains.json'])
       app.route({
@@ -184,13 +191,11 @@ function only(names: readonly string[], headers: IncomingHttpHeaders): Record<st
   ) as Record<string, string>
 }
 
+/** Null: it names none. Throws `BadRequest` for what could be read in two ways. */
 function deploymentIn(body: Buffer): string | null {
-  try {
-    const { deploymentId } = JSON.parse(body.toString('utf8')) as { deploymentId?: unknown }
-    return typeof deploymentId === 'string' ? deploymentId : null
-  } catch {
-    return null
-  }
+  const asked = body.length === 0 ? null : strictJson(body.toString('utf8'))
+  const named = (asked as { deploymentId?: unknown } | null)?.deploymentId
+  return typeof named === 'string' ? named : null
 }
 
 async function bodyIn(request: FastifyRequest): Promise<Buffer> {

@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { gatewayDelivery } from '../../src/records/questions/gateway.ts'
 import { epoch, erasure, later, settlement } from '../fixtures/settlements.ts'
 import type { OpenedRecords } from './records.ts'
 
@@ -13,7 +14,9 @@ export function gatewayContract(name: string, open: () => Promise<OpenedRecords>
     /** A file of no conversation that was announced, judged and handed on. */
     const clear = async (sourceId = key.sourceId) => {
       await announce({ sourceId })
-      const one = settlement({ door: 'gateway', conversationId: null, messageId: null }, { confirmation: null })
+      const delivery = { ...gatewayDelivery({ ...key, sourceId }), fingerprint: 'f' }
+      const about = { door: 'gateway' as const, conversationId: null, messageId: null }
+      const one = settlement(about, { confirmation: null, delivery })
       await records.settle(one)
       const { id } = one.attachment
       await records.moveFile({ ...key, sourceId, from: ['announced'], to: 'cleared', at: epoch, attachmentId: id })
@@ -39,7 +42,7 @@ export function gatewayContract(name: string, open: () => Promise<OpenedRecords>
     it('is announced once in its session', async () => {
       const { announce, records, key } = await opened()
       expect([await announce(), await announce(), await announce({ session: 's2' })]).toEqual([true, false, true])
-      expect(await records.gatewayFile(key)).toEqual({ state: 'announced', attachmentId: null })
+      expect(await records.gatewayFile(key)).toEqual({ state: 'announced', attachmentId: null, attachmentState: null })
       expect(await records.gatewayFile({ ...key, sourceId: 'g2' })).toBeNull()
     })
 
@@ -123,6 +126,22 @@ export function gatewayContract(name: string, open: () => Promise<OpenedRecords>
       await records.erase(erasure(id, later(2)))
       expect(await complete(id)).toBeNull()
       expect(await records.leaseConfirmations({ lease: 'l', now: later(9), until: later(60), limit: 9 })).toEqual([])
+    })
+
+    it('that was judged and came to nothing before it was cleared is told of, too', async () => {
+      const { records, key, announce } = await opened()
+      await announce()
+      const delivery = { ...gatewayDelivery(key), fingerprint: 'f' }
+      const one = settlement(
+        { door: 'gateway', conversationId: null, messageId: null },
+        { confirmation: null, delivery },
+      )
+      await records.settle(one)
+      await records.forgetGatewayFiles({ before: later(1), completedBefore: epoch })
+      expect(await records.unsentFiles({ before: later(1), limit: 9 })).toEqual([one.attachment.id])
+      await records.erase(erasure(one.attachment.id, later(2)))
+      await records.forgetGatewayFiles({ before: later(1), completedBefore: epoch })
+      expect(await records.gatewayFile(key)).toBeNull()
     })
 
     it('that nobody sent is told of after its time, and forgotten once it is erased', async () => {

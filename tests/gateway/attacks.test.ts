@@ -4,6 +4,8 @@ import { systemClock } from '../../src/clock.ts'
 import { fakeEngine, gatedEngine } from '../fixtures/engines.ts'
 import { png } from '../fixtures/files.ts'
 import { until } from '../genesys/clock.ts'
+import { keys } from '../harness.ts'
+import { rawClient } from '../journeys/raw.ts'
 import { deploymentId, inMessage, rawGuest, startGateway } from './start.ts'
 import { fakePlatform } from './upstream.ts'
 
@@ -118,6 +120,42 @@ describe('no attachment is sent that was not cleared', () => {
   })
 })
 
+it('a token that is not the connection’s opens nothing: what comes back could not be told apart', async () => {
+  const { address } = await startGateway()
+  const customer = await rawGuest(address)
+  const file = await png()
+  expect(await customer.announce(file, { errorsAsJson: undefined })).toMatchObject({ class: 'string', code: 4007 })
+  await customer.configure()
+  const other = randomUUID()
+  for (const frame of [
+    { action: 'onAttachment', fileName: file.name, fileType: file.type, fileSize: file.bytes.length },
+    { action: 'getAttachment', attachmentId: randomUUID() },
+    { action: 'onMessage', message: { content: [inMessage(randomUUID())] } },
+  ])
+    expect(await customer.ask({ ...frame, token: other })).toMatchObject({ class: 'string', code: 4007 })
+  expect(await customer.announce(file)).toMatchObject({ class: 'PresignedUrlResponse' })
+})
+
+it.each([
+  ['held', (id: string) => ({ method: 'POST', path: `${id}/hold`, body: { reason: 'a test' } })],
+  ['erased', (id: string) => ({ method: 'DELETE', path: id, body: undefined })],
+])('a file that was cleared and is %s since is not sent', async (_, by) => {
+  const { customer, records, url } = await started()
+  const file = await png()
+  const { body } = await customer.announce(file)
+  await customer.put(body, file.bytes)
+  await customer.outcomeOf(body.attachmentId)
+  const [record] = await records()
+  const { method, path, body: asked } = by(record!.id)
+  const answer = await fetch(`${url}/v1/attachments/${path}`, {
+    method,
+    headers: { authorization: `Bearer ${keys.all}`, ...(asked && { 'content-type': 'application/json' }) },
+    ...(asked && { body: JSON.stringify(asked) }),
+  })
+  expect(answer.status).toBe(200)
+  expect(await customer.sendFile(body.attachmentId)).toMatchObject({ class: 'string', code: 4010 })
+})
+
 it('a session of another deployment than the connection’s is not begun', async () => {
   const { address } = await startGateway()
   const customer = await rawGuest(address)
@@ -165,6 +203,27 @@ describe('a link to upload to', () => {
     expect(await records()).toEqual([])
     expect((await streamed(file.bytes)).status).toBe(200)
     expect(await customer.outcomeOf(body.attachmentId)).toMatchObject({ class: 'UploadSuccessEvent' })
+  })
+
+  it('takes them as what they were announced as: the platform shows a file as the type that it is put under', async () => {
+    const { customer, emulator } = await started()
+    const file = await png()
+    const { body } = await customer.announce(file)
+    for (const type of ['text/html', 'image/jpeg', 'image/svg+xml; charset=utf-8'])
+      expect((await customer.put(body, file.bytes, { 'content-type': type })).status).toBe(400)
+    expect((await emulator.requests()).filter(({ method }) => method === 'PUT')).toEqual([])
+    expect((await customer.put(body, file.bytes, { 'content-type': 'application/octet-stream' })).status).toBe(200)
+    expect(await customer.outcomeOf(body.attachmentId)).toMatchObject({ class: 'UploadSuccessEvent' })
+  })
+
+  it('that is not one is said before the sender may go on', async () => {
+    const { url } = await startGateway()
+    const client = await rawClient(url)
+    client.socket.write(
+      'PUT /gateway/uploads/nothing HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n',
+    )
+    const answer = await client.until(/\r\n\r\n/)
+    expect(answer).toMatch(/^HTTP\/1.1 404 /)
   })
 
   it('is used by one of two at once', async () => {
@@ -240,6 +299,18 @@ describe('what the platform says', () => {
     return attachmentId
   }
 
+  /** Announces a file and puts it, as far as the platform's own word that it has it. */
+  async function putTo(all: Awaited<ReturnType<typeof faked>>): Promise<string> {
+    const file = await png()
+    const id = await announceTo(all, file)
+    all.platform.presigned(id)
+    const { body } = await all.customer.take(
+      ({ class: name, body }) => name === 'PresignedUrlResponse' && body.attachmentId === id,
+    )
+    await all.customer.put(body, file.bytes)
+    return id
+  }
+
   it('of an address that nobody asked for, or that only looks like a download, is held back', async () => {
     const { platform, customer } = await faked()
     platform.presigned(randomUUID())
@@ -296,7 +367,7 @@ describe('what the platform says', () => {
     expect(customer.heard.some(({ class: name }) => name === 'UploadSuccessEvent')).toBe(false)
     customer.say({ action: 'onMessage', message: { content: [inMessage(id)] } })
     expect(await customer.take(({ class: name }) => name === 'string')).toMatchObject({ code: 4010 })
-    expect((await customer.put(body, file.bytes)).status).toBe(200)
+    expect((await customer.put(body, file.bytes, { 'content-type': 'image/png' })).status).toBe(200)
     await until(() => platform.puts.length === 1)
     expect(platform.puts[0]).toMatchObject({
       url: `/bucket/${id}`,
@@ -309,16 +380,9 @@ describe('what the platform says', () => {
   it('to the upload is asked again where it may be, and else told as a failure', async () => {
     const all = await faked()
     const { platform, customer } = all
-    const upload = async (statuses: number[]) => {
+    const upload = (statuses: number[]) => {
       platform.statuses.push(...statuses)
-      const file = await png()
-      const id = await announceTo(all, file)
-      platform.presigned(id)
-      const { body } = await customer.take(
-        ({ class: name, body }) => name === 'PresignedUrlResponse' && body.attachmentId === id,
-      )
-      await customer.put(body, file.bytes)
-      return id
+      return putTo(all)
     }
     const refused = await upload([403])
     expect(await customer.outcomeOf(refused)).toMatchObject({ class: 'UploadFailureEvent', body: { errorCode: 5000 } })
@@ -340,11 +404,7 @@ describe('what the platform says', () => {
   it('to a message with a file that it refuses leaves the file to be sent', async () => {
     const all = await faked()
     const { platform, customer } = all
-    const file = await png()
-    const id = await announceTo(all, file)
-    platform.presigned(id)
-    const { body } = await customer.take(({ class: name }) => name === 'PresignedUrlResponse')
-    await customer.put(body, file.bytes)
+    const id = await putTo(all)
     await until(() => platform.puts.length === 1)
     platform.success(id)
     await customer.outcomeOf(id)

@@ -4,11 +4,12 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type Attachment, reference } from '../../src/attachment.ts'
 import { type Clock, systemClock } from '../../src/clock.ts'
-import { fakeEngine } from '../fixtures/engines.ts'
+import { fakeEngine, gatedEngine } from '../fixtures/engines.ts'
 import { jpeg, png, text } from '../fixtures/files.ts'
 import { until } from '../genesys/clock.ts'
 import { keys, temporaryFolder } from '../harness.ts'
 import { deploymentId, rawGuest, startGateway } from './start.ts'
+import { fakePlatform } from './upstream.ts'
 
 const marker = 'something harmful'
 const finding = fakeEngine({
@@ -181,6 +182,42 @@ describe('a file through the gateway', () => {
       ['erased', false],
       ['erased', false],
     ])
+  })
+
+  it('deleted while it is being judged, or cut off by the end of the process before it was handed on, is erased after a day too', async () => {
+    let now = new Date()
+    const clock: Clock = { ...systemClock, now: () => now }
+    const { scanner, asked, judge } = gatedEngine()
+    const platform = await fakePlatform()
+    const { address, records, service } = await startGateway({
+      env: { GENESYS_GUEST_URL: platform.url },
+      overrides: { clock, scanners: [scanner] },
+    })
+    const customer = await rawGuest(address)
+    customer.say({ action: 'configureSession', deploymentId })
+    const file = await png()
+    const attachmentId = randomUUID()
+    customer.say({
+      action: 'onAttachment',
+      attachmentId,
+      fileName: file.name,
+      fileType: file.type,
+      fileSize: file.bytes.length,
+    })
+    await until(() => platform.heard.length === 2)
+    platform.presigned(attachmentId)
+    const { body } = await customer.take(({ class: name }) => name === 'PresignedUrlResponse')
+    const put = customer.put(body, file.bytes)
+    await until(asked)
+    platform.say({ type: 'message', class: 'AttachmentDeletedResponse', code: 200, body: { attachmentId } })
+    await customer.take(({ class: name }) => name === 'AttachmentDeletedResponse')
+    judge()
+    expect((await put).status).toBe(200)
+    await until(() => platform.puts.length === 1)
+    expect(await records()).toMatchObject([{ state: 'accepted', conversationId: null }])
+    now = new Date(now.getTime() + 86_400_000 + 1000)
+    await service.sweep()
+    expect(await records()).toMatchObject([{ state: 'erased' }])
   })
 })
 

@@ -74,6 +74,8 @@ export async function rawGuest(address: string, token: string = randomUUID()) {
   onTestFinished(() => socket.terminate())
   const heard: Frame[] = []
   const texts: string[] = []
+  /** By attachment: under which type a browser would put it. */
+  const types = new Map<string, string>()
   let closedWith: number | null = null
   socket.on('message', (data) => {
     texts.push(String(data))
@@ -112,20 +114,28 @@ export async function rawGuest(address: string, token: string = randomUUID()) {
     ask,
     sendText: (text: string) => socket.send(text),
     configure: (more: Record<string, unknown> = {}) => ask({ action: 'configureSession', deploymentId, ...more }),
-    announce: (file: Pick<Fixture, 'name' | 'type' | 'bytes'>, more: Record<string, unknown> = {}) =>
-      ask({
+    announce: (file: Pick<Fixture, 'name' | 'type' | 'bytes'>, more: Record<string, unknown> = {}) => {
+      const attachmentId = randomUUID()
+      const frame = {
         action: 'onAttachment',
-        attachmentId: randomUUID(),
+        attachmentId,
         fileName: file.name,
         fileType: file.type,
         fileSize: file.bytes.length,
         errorsAsJson: true,
         ...more,
-      }),
+      }
+      types.set(frame.attachmentId, frame.fileType)
+      return ask(frame)
+    },
     put: (body: Frame['body'], bytes: Buffer, headers: Record<string, string> = {}) =>
       fetch(body.url, {
         method: 'PUT',
-        headers: { 'content-type': 'image/png', ...body.headers, ...headers },
+        headers: {
+          'content-type': types.get(body.attachmentId) ?? 'application/octet-stream',
+          ...body.headers,
+          ...headers,
+        },
         body: new Uint8Array(bytes),
       }),
     outcomeOf: (id: string) =>

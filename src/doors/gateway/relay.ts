@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { RawData, WebSocket } from 'ws'
 import type { Clock } from '../../clock.ts'
+import type { GatewayState } from '../../records/questions/gateway.ts'
 import type { Records } from '../../records/records.ts'
 import type { Events } from '../../telemetry/events.ts'
 import {
@@ -50,6 +51,9 @@ export interface Relay {
 const mostWaiting = 64 * 1024
 /** Frames of one side that are not handled yet, above which nothing more is read from it. */
 const mostQueued = 16
+/** The platform has the bytes. */
+const handedOn: GatewayState[] = ['cleared', 'sending', 'sent', 'completed']
+
 /** Requests of a connection whose answers are watched for. */
 const mostWatched = 100
 
@@ -61,8 +65,8 @@ export function createRelay({ client, upstream, deploymentId, language }: RelayO
   /** Of the session that was configured last on this connection. */
   let session: GuestSession | null = null
   let lastToken: string | null = null
-  /** What a client asked of files, by the tracing id of its frame. */
-  const watched = new Map<string, { kind: 'get' | 'send'; sourceId: string }>()
+  /** Files in messages that were passed on, by the tracing id of the frame. */
+  const sends = new Map<string, string>()
   /** Downloads that were asked for, by the platform's id. */
   const gets = new Map<string, number>()
   /** Ours: whether the platform has a file whose success was lost. */
@@ -82,25 +86,32 @@ export function createRelay({ client, upstream, deploymentId, language }: RelayO
     },
   }
 
-  function sessionOf(token: string): GuestSession {
-    if (token !== lastToken || !session) {
-      const found = sessions.ofToken(token)
-      if (found !== session) {
-        if (session) sessions.disconnect(session, connection)
-        sessions.connect(found, connection)
-      }
-      session = found
-      lastToken = token
-    }
-    return session
+  /** The connection is this session's from now on, and what was asked in another is nobody's. */
+  function configure(token: string): void {
+    if (token === lastToken) return
+    if (session) sessions.disconnect(session, connection)
+    session = sessions.ofToken(token)
+    lastToken = token
+    sessions.connect(session, connection)
+    for (const asked of [gets, sends, ours]) asked.clear()
+  }
+
+  /** Why a side is not read: too much waits for the other one, or too many of its own frames are not handled yet. */
+  const held = { client: new Set<'target' | 'queue'>(), upstream: new Set<'target' | 'queue'>() }
+  const holdBack = (source: WebSocket, why: 'target' | 'queue', is: boolean) => {
+    const reasons = source === client ? held.client : held.upstream
+    if (is) reasons.add(why)
+    else reasons.delete(why)
+    if (reasons.size > 0) source.pause()
+    else source.resume()
   }
 
   const pass = (target: WebSocket, source: WebSocket, text: string) => {
     if (target.readyState !== target.OPEN) return
     target.send(text, () => {
-      if (target.bufferedAmount <= mostWaiting / 2) source.resume()
+      if (target.bufferedAmount <= mostWaiting / 2) holdBack(source, 'target', false)
     })
-    if (target.bufferedAmount > mostWaiting) source.pause()
+    if (target.bufferedAmount > mostWaiting) holdBack(source, 'target', true)
   }
 
   /** One frame after the other, in the order in which they came. */
@@ -112,7 +123,7 @@ export function createRelay({ client, upstream, deploymentId, language }: RelayO
         source.close(1003)
         return
       }
-      if (++queued > mostQueued) source.pause()
+      if (++queued > mostQueued) holdBack(source, 'queue', true)
       tail = tail
         .then(() => handle(String(data)))
         .catch((error: unknown) => {
@@ -120,7 +131,7 @@ export function createRelay({ client, upstream, deploymentId, language }: RelayO
           drop()
         })
         .finally(() => {
-          if (--queued <= mostQueued / 2) source.resume()
+          if (--queued <= mostQueued / 2) holdBack(source, 'queue', false)
         })
     })
   }
@@ -152,19 +163,26 @@ export function createRelay({ client, upstream, deploymentId, language }: RelayO
         // The policy is the deployment's, and the platform's door is one that was let in.
         if (read.frame.deploymentId !== undefined && read.frame.deploymentId !== deploymentId)
           return void answer({ code: 404, says: 'deployment not found' }, read)
-        sessionOf(token!)
+        configure(token!)
         return pass(upstream, client, text)
-      case 'announce':
-        return announce(asked, read, text)
       default:
-        return about(asked, read, text)
+        // As the platform says to a token that is not this connection's: what comes back could not be told apart.
+        if (!session || token !== lastToken) return void answer({ code: 4007, says: 'session not found' }, read)
+        return asked.kind === 'announce' ? announce(session, asked, read, text) : about(session, asked, read, text)
     }
   }
 
-  async function announce(asked: Asked & { kind: 'announce' }, read: ClientFrame, text: string): Promise<void> {
+  async function announce(
+    of: GuestSession,
+    asked: Asked & { kind: 'announce' },
+    read: ClientFrame,
+    text: string,
+  ): Promise<void> {
     const about = { deploymentId, language, tracingId: read.tracingId }
-    const upload = await uploads.announce(sessionOf(read.token!), asked, about)
+    const upload = await uploads.announce(of, asked, about)
     if ('says' in upload) return void answer(upload, read, asked.asJson ? (asked.attachmentId ?? '') : null)
+    // An address for it is one to upload to, whatever it looks like.
+    gets.delete(upload.sourceId)
     // The answer is known by the id, so that the file has one before it is asked for.
     pass(
       upstream,
@@ -173,13 +191,18 @@ export function createRelay({ client, upstream, deploymentId, language }: RelayO
     )
   }
 
-  async function about(asked: Asked & { kind: 'get' | 'delete' | 'send' }, read: ClientFrame, text: string) {
-    const of = sessionOf(read.token!)
+  async function about(
+    of: GuestSession,
+    asked: Asked & { kind: 'get' | 'delete' | 'send' },
+    read: ClientFrame,
+    text: string,
+  ): Promise<void> {
     const { attachmentId: sourceId } = asked
     const key = { session: of.digest, sourceId }
     of.outcomes.delete(sourceId)
-    const known = (await records.gatewayFile(key))?.state ?? null
-    const mayBeSent = known !== null && ['cleared', 'sending', 'sent', 'completed'].includes(known)
+    const known = await records.gatewayFile(key)
+    // Cleared once, and not called back, held or erased since.
+    const mayBeSent = known !== null && handedOn.includes(known.state) && known.attachmentState === 'accepted'
     if (asked.kind === 'send') {
       if (!mayBeSent)
         return void answer(
@@ -198,8 +221,8 @@ export function createRelay({ client, upstream, deploymentId, language }: RelayO
       gets.set(sourceId, (gets.get(sourceId) ?? 0) + 1)
     }
     if (read.tracingId !== null && asked.kind === 'send') {
-      if (watched.size >= mostWatched) watched.delete(watched.keys().next().value!)
-      watched.set(read.tracingId, { kind: asked.kind, sourceId })
+      if (sends.size >= mostWatched) sends.delete(sends.keys().next().value!)
+      sends.set(read.tracingId, sourceId)
     }
     pass(upstream, client, text)
   }
@@ -296,10 +319,10 @@ export function createRelay({ client, upstream, deploymentId, language }: RelayO
   ): Promise<void> {
     if (!['string', 'Error', 'ErrorMessage', 'GenerateUrlError', 'TooManyRequestsErrorMessage'].includes(String(name)))
       return
-    const asked = tracingId === null ? undefined : watched.get(tracingId)
-    if (asked) {
-      watched.delete(tracingId!)
-      const key = { session: of.digest, sourceId: asked.sourceId }
+    const sourceId = tracingId === null ? undefined : sends.get(tracingId)
+    if (sourceId !== undefined) {
+      sends.delete(tracingId!)
+      const key = { session: of.digest, sourceId }
       await records.moveFile({ ...key, from: ['sending'], to: 'cleared', at: clock.now() })
     }
     await uploads.refused(of, { tracingId, attachmentId })

@@ -33,7 +33,7 @@ const handshakeMs = 10_000
 const beatMs = 30_000
 
 /** What of a client's upgrade is the platform's affair. */
-const passedHeaders = ['deploymentid', 'user-agent', 'accept-language', 'cookie'] as const
+const passedHeaders = ['deploymentid', 'user-agent', 'accept-language'] as const
 
 export function createGatewaySocket(parts: GatewaySocketParts): GatewaySocket {
   const { deployments, guestUrl, clock, events } = parts
@@ -103,19 +103,21 @@ export function createGatewaySocket(parts: GatewaySocketParts): GatewaySocket {
       followRedirects: false,
     })
     return new Promise((resolve) => {
+      let answered = false
       socket.once('open', () => {
-        socket.removeAllListeners('error')
+        answered = true
         resolve(socket)
       })
       socket.once('unexpected-response', (_request, response) => {
         const status = response.statusCode ?? 502
+        answered = true
         response.destroy()
-        socket.on('error', () => {})
         socket.terminate()
         resolve(status >= 400 && status < 600 ? status : 502)
       })
+      // Stays for the connection's life: an error that nobody listens to would end the process.
       socket.on('error', (error) => {
-        events.gatewayUnreachable(error)
+        if (!answered) events.gatewayUnreachable(error)
         resolve(502)
       })
     })

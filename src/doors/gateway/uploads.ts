@@ -7,6 +7,7 @@ import type { Intake } from '../../intake/intake.ts'
 import { checkAnnounced, type Policy, policyFor } from '../../intake/policy.ts'
 import { canonicalType } from '../../intake/types.ts'
 import type { Texts } from '../../outbox/texts.ts'
+import { gatewayDelivery } from '../../records/questions/gateway.ts'
 import type { Records } from '../../records/records.ts'
 import type { Events } from '../../telemetry/events.ts'
 import { uploadFailure } from './frames.ts'
@@ -51,8 +52,8 @@ export interface Uploads {
   link(session: GuestSession, body: Record<string, unknown>): Record<string, unknown> | null
   /** The platform has refused the announcement. */
   refused(session: GuestSession, match: { tracingId: string | null; attachmentId: string | null }): Promise<void>
-  /** The platform says that it has the file. False: it is not for the client, now or ever. */
-  succeeded(session: GuestSession, sourceId: string, frame: string): boolean
+  /** The platform says that it has the file: the client hears that once the file is cleared. */
+  succeeded(session: GuestSession, sourceId: string, frame: string): void
   /** The platform says that the upload came to nothing. */
   failed(session: GuestSession, sourceId: string): Promise<void>
   /**
@@ -230,10 +231,8 @@ export function createUploads(parts: UploadsParts): Uploads {
 
     succeeded(session, sourceId, frame) {
       const upload = session.uploads.get(sourceId)
-      if (!upload) return false
-      if (upload.state === 'cleared') hear(upload, frame)
-      else if (upload.state === 'kept') upload.success = frame
-      return false
+      if (upload?.state === 'cleared') hear(upload, frame)
+      else if (upload?.state === 'kept') upload.success = frame
     },
 
     async failed(session, sourceId) {
@@ -257,6 +256,10 @@ export function createUploads(parts: UploadsParts): Uploads {
       const { session, sourceId, fileName, fileType, fileSize, language } = upload
       if (length !== null && length !== fileSize)
         throw new BadRequest('bad_request', `The file was announced with ${fileSize} bytes.`)
+      // The platform keeps the file under this type, and the agent's browser shows it as that: only what was judged.
+      const given = contentType === null ? null : canonicalType(contentType)
+      if (given !== null && given !== canonicalType(fileType) && given !== 'application/octet-stream')
+        throw new BadRequest('bad_request', `The file was announced as ${fileType}.`)
       upload.state = 'coming'
       try {
         const { attachment } = await parts.intake(
@@ -268,7 +271,7 @@ export function createUploads(parts: UploadsParts): Uploads {
             language,
             filename: fileName,
             declaredType: canonicalType(fileType),
-            delivery: { scope: 'gateway', key: `${session.digest}:${sourceId}` },
+            delivery: gatewayDelivery({ session: session.digest, sourceId }),
             fetch: null,
             spend: null,
             unproven: false,

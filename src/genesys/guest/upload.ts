@@ -53,7 +53,8 @@ export function createGuestUpload(options: GuestUploadOptions): GuestUpload {
       method: 'PUT',
       agent: false,
       signal: over.signal,
-      headers: { ...headers, 'content-type': contentType, 'content-length': size },
+      // What the platform names itself is as it wants it.
+      headers: { 'content-type': contentType, ...headers, 'content-length': size },
       ...(!exempt && { lookup }),
     })
     let wake = () => {}
@@ -97,8 +98,8 @@ export function createGuestUpload(options: GuestUploadOptions): GuestUpload {
       const target = { url: new URL(url), headers: {} as Record<string, string> }
       for (const [name, value] of Object.entries((headers ?? {}) as Record<string, unknown>)) {
         if (typeof value !== 'string' || !/^[!#$%&'*+.^_`|~\w-]+$/.test(name) || /[\r\n\0]/.test(value)) return null
-        if (/^(host|content-length|content-type|connection|transfer-encoding|expect)$/i.test(name)) continue
-        target.headers[name] = value
+        if (/^(host|content-length|connection|transfer-encoding|expect)$/i.test(name)) continue
+        target.headers[name.toLowerCase()] = value
       }
       try {
         hosts.check(target.url)

@@ -1,5 +1,5 @@
-import type { Kysely } from 'kysely'
-import type { Attachment, AttachmentId } from '../../attachment.ts'
+import { type Kysely, sql } from 'kysely'
+import type { Attachment, AttachmentId, AttachmentState } from '../../attachment.ts'
 import type { Schema } from '../schema.ts'
 import { attachment } from './attachments.ts'
 import { oweConfirmation } from './outbox.ts'
@@ -53,14 +53,21 @@ export async function announceFile(
 export async function gatewayFile(
   db: Kysely<Schema>,
   { session, sourceId }: GatewayKey,
-): Promise<{ state: GatewayState; attachmentId: AttachmentId | null } | null> {
+): Promise<{ state: GatewayState; attachmentId: AttachmentId | null; attachmentState: AttachmentState | null } | null> {
   const row = await db
     .selectFrom('gateway_files')
-    .select(['state', 'attachment_id'])
+    .leftJoin('attachments', 'attachments.id', 'gateway_files.attachment_id')
+    .select(['gateway_files.state', 'gateway_files.attachment_id', 'attachments.state as attachment_state'])
     .where('session', '=', session)
     .where('source_id', '=', sourceId)
     .executeTakeFirst()
-  return row ? { state: row.state as GatewayState, attachmentId: row.attachment_id as AttachmentId | null } : null
+  return row
+    ? {
+        state: row.state as GatewayState,
+        attachmentId: row.attachment_id as AttachmentId | null,
+        attachmentState: row.attachment_state as AttachmentState | null,
+      }
+    : null
 }
 
 /** Only from one of these states. Tells whether it was. */
@@ -239,21 +246,36 @@ async function knownByMessage(
     .execute()
 }
 
-/** Files that were cleared or deleted before `before` and never sent: nobody will ever see them. */
+/** States of what nobody will ever see any more, once it has been so for a while. */
+const cameToNothing = ['announced', 'cleared', 'deleted', 'refused', 'failed']
+
+/**
+ * The delivery by which intake knew a file of the gateway: it commits with the file, so that also what was cut off, or deleted,
+ * between its judgement and its clearing is found.
+ */
+export function gatewayDelivery({ session, sourceId }: GatewayKey): { scope: string; key: string } {
+  return { scope: 'gateway', key: `${session}:${sourceId}` }
+}
+
+const keyOfRow = sql<string>`gateway_files.session || ':' || gateway_files.source_id`
+
+/** Files that came, were accepted and never sent, and nothing has happened to them since `before`: nobody will ever see them. */
 export async function unsentFiles(
   db: Kysely<Schema>,
   { before, limit }: { before: Date; limit: number },
 ): Promise<AttachmentId[]> {
   const rows = await db
     .selectFrom('gateway_files')
-    .innerJoin('attachments', 'attachments.id', 'gateway_files.attachment_id')
-    .select('gateway_files.attachment_id')
-    .where('gateway_files.state', 'in', ['cleared', 'deleted', 'failed'])
+    .innerJoin('deliveries', (join) => join.on('deliveries.scope', '=', 'gateway').on('deliveries.key', '=', keyOfRow))
+    .innerJoin('attachments', 'attachments.id', 'deliveries.attachment_id')
+    .select('attachments.id')
+    .where('gateway_files.state', 'in', cameToNothing)
     .where('gateway_files.at', '<', before.getTime())
-    .where('attachments.state', '!=', 'erased')
+    .where('attachments.state', '=', 'accepted')
+    .where('attachments.conversation_id', 'is', null)
     .limit(limit)
     .execute()
-  return rows.map(({ attachment_id }) => attachment_id as AttachmentId)
+  return rows.map(({ id }) => id as AttachmentId)
 }
 
 /** What came to nothing, or is completed, need not be known any more. */
@@ -263,14 +285,22 @@ export async function forgetGatewayFiles(
 ): Promise<void> {
   await db
     .deleteFrom('gateway_files')
-    .where('state', 'in', ['announced', 'refused', 'failed', 'deleted', 'cleared'])
+    .where('state', 'in', cameToNothing)
     .where('at', '<', before.getTime())
     // What could not be erased now is erased the next time.
-    .where(({ or, eb, selectFrom }) =>
-      or([
-        eb('attachment_id', 'is', null),
-        eb('attachment_id', 'in', selectFrom('attachments').select('id').where('state', '=', 'erased')),
-      ]),
+    .where(({ not, exists }) =>
+      not(
+        exists(
+          db
+            .selectFrom('deliveries')
+            .innerJoin('attachments', 'attachments.id', 'deliveries.attachment_id')
+            .select('attachments.id')
+            .where('deliveries.scope', '=', 'gateway')
+            .where('deliveries.key', '=', keyOfRow)
+            .where('attachments.state', '=', 'accepted')
+            .where('attachments.conversation_id', 'is', null),
+        ),
+      ),
     )
     .execute()
   await db
