@@ -28,21 +28,12 @@ export function contradictions(values: Partial<Values>, env: Record<string, stri
   ] as const)
     if (given(name) && values.POLICY_FILE?.[key] !== undefined)
       problems.push(`${prefix}${name} and ${key} in ${prefix}POLICY_FILE are both set. Keep one.`)
-  const { keep, trailingData, deployments } = values.POLICY_FILE ?? {}
+  const { deployments } = values.POLICY_FILE ?? {}
   const strangers = Object.keys(deployments ?? {}).filter((id) => !values.GATEWAY_DEPLOYMENTS?.includes(id))
   if (values.GATEWAY_DEPLOYMENTS && strangers.length > 0)
     problems.push(
       `${prefix}POLICY_FILE: deployments has ${strangers.join(', ')}, which ${prefix}GATEWAY_DEPLOYMENTS has not. Only the gateway ` +
         `knows a file's deployment.`,
-    )
-  if (
-    values.GATEWAY_DEPLOYMENTS &&
-    values.GATEWAY_DEPLOYMENTS.length > 0 &&
-    (keep === 'safe_copy' || trailingData === 'cut')
-  )
-    problems.push(
-      `${prefix}GATEWAY_DEPLOYMENTS does not go with keep: safe_copy or trailingData: cut in ${prefix}POLICY_FILE: the platform ` +
-        `gets exactly the bytes that were announced.`,
     )
   if (values.PULL_QUEUES && values.PULL_QUEUES.length > 0 && !given('GENESYS_CLIENT_ID'))
     problems.push(`${prefix}PULL_QUEUES needs ${prefix}GENESYS_CLIENT_ID and ${prefix}GENESYS_CLIENT_SECRET.`)

@@ -4,7 +4,7 @@ import { type DownloadParts, openContent } from '../access/download.ts'
 import type { Copy, CopyWanted } from '../copies/copy.ts'
 import type { CopyMaker } from '../copies/maker.ts'
 import { Damaged } from '../errors.ts'
-import { endingsOf } from '../intake/types.ts'
+import { namedAs } from '../intake/types.ts'
 import { letIn } from './letIn.ts'
 import { contentHeaders, dispositionOf, type ReadParts, readsOf } from './reads.ts'
 import type { Routes } from './server.ts'
@@ -93,17 +93,9 @@ export function copyRoutes(parts: CopyRouteParts): Routes {
         const { type, bytes, filename } = await copyOf(request.params.id, wanted, request)
         reply.headers(contentHeaders)
         reply.header('content-type', type.startsWith('text/') ? `${type}; charset=utf-8` : type)
-        reply.header('content-disposition', dispositionOf(namedAs(filename, type)))
+        reply.header('content-disposition', dispositionOf(namedAs(filename ?? 'file', type)))
         return reply.send(bytes)
       },
     })
   }
-}
-
-/** A copy of another type than its original gets an ending that fits. */
-function namedAs(filename: string | null, type: string): string {
-  const name = filename ?? 'file'
-  const endings = [...endingsOf(type)]
-  const has = endings.some((ending) => name.toLowerCase().endsWith(`.${ending}`))
-  return has || endings.length === 0 ? name : `${name}.${endings[0]}`
 }

@@ -72,6 +72,13 @@ export function endingsOf(type: string): Set<string> {
   return new Set([...(mime.getAllExtensions(type) ?? []), ...(furtherEndings.get(type) ?? [])])
 }
 
+/** A copy of another type than its original gets an ending that fits. */
+export function namedAs(name: string, type: string): string {
+  const endings = [...endingsOf(type)]
+  const has = endings.some((ending) => name.toLowerCase().endsWith(`.${ending}`))
+  return has || endings.length === 0 ? name : `${name}.${endings[0]}`
+}
+
 /** The type that a name's ending says, for a part that declares none. */
 export function typeOfName(filename: string): string {
   return canonicalType(mime.getType(filename) ?? 'application/octet-stream')

@@ -108,6 +108,7 @@ export interface GatewayFileRow {
   next_at: number | null
   reason: string | null
   at: number
+  platform_id: string | null
 }
 
 export interface QuarantineRow {

@@ -22,12 +22,18 @@ export function gatewayContract(name: string, open: () => Promise<OpenedRecords>
       await records.moveFile({ ...key, sourceId, from: ['announced'], to: 'cleared', at: epoch, attachmentId: id })
       return id
     }
+    const known = (id = key.sourceId) => records.gatewayFile({ session: key.session, id })
     const lease = (seconds: number) =>
       records.leaseSentFiles({ now: later(seconds), until: later(seconds + 60), limit: 5 })
-    const complete = async (attachmentId: Awaited<ReturnType<typeof clear>>, sourceId = key.sourceId) =>
+    const complete = async (
+      attachmentId: Awaited<ReturnType<typeof clear>>,
+      sourceId = key.sourceId,
+      platformId = sourceId,
+    ) =>
       records.completeFile({
         ...key,
         sourceId,
+        platformId,
         attachmentId,
         conversationId: 'c1',
         messageId: 'm1',
@@ -35,15 +41,50 @@ export function gatewayContract(name: string, open: () => Promise<OpenedRecords>
         confirmation: { language: 'de' },
         at: later(5),
       })
-    return { records, key, announce, clear, lease, complete }
+    return { records, key, announce, clear, known, lease, complete }
   }
 
   describe(`records in ${name}: a file of the gateway`, () => {
     it('is announced once in its session', async () => {
-      const { announce, records, key } = await opened()
+      const { announce, known } = await opened()
       expect([await announce(), await announce(), await announce({ session: 's2' })]).toEqual([true, false, true])
-      expect(await records.gatewayFile(key)).toEqual({ state: 'announced', attachmentId: null, attachmentState: null })
-      expect(await records.gatewayFile({ ...key, sourceId: 'g2' })).toBeNull()
+      expect(await known()).toEqual({
+        sourceId: 'g1',
+        platformId: 'g1',
+        state: 'announced',
+        attachmentId: null,
+        attachmentState: null,
+      })
+      expect(await known('g2')).toBeNull()
+    })
+
+    it('that was announced anew is known by the platform’s id of it too, under which nobody else announces one', async () => {
+      const { records, key, announce, known, clear, lease, complete } = await opened()
+      const id = await clear('g2')
+      await announce()
+      const again = { ...key, from: ['announced' as const], to: 'cleared' as const, at: epoch, attachmentId: id }
+      await records.moveFile({ ...again, platformId: 'p1' })
+      expect(await known('p1')).toEqual({
+        sourceId: 'g1',
+        platformId: 'p1',
+        state: 'cleared',
+        attachmentId: id,
+        attachmentState: 'accepted',
+      })
+      expect(await known('g1')).toEqual(await known('p1'))
+      expect(await announce({ sourceId: 'p1' })).toBe(false)
+      expect(await announce({ session: 's2', sourceId: 'p1' })).toBe(true)
+      await records.fileSent({ ...key, messageId: 'm1', at: later(1) })
+      expect(await lease(1)).toMatchObject([{ sourceId: 'g1', platformId: 'p1' }])
+      await complete(id, 'g1', 'p1')
+      // The pull door hears of it as the platform calls it.
+      const asks = [{ conversationId: 'c1', messageId: 'm1', language: null }]
+      await records.askLookups({ asks, at: later(6), backfill: null })
+      const term = { lease: 'l', now: later(6), until: later(60), limit: 1 }
+      const [leased] = await records.leaseLookups({ ...term, backfills: false })
+      const learned = [{ messageId: 'm1', sourceId: 'p1', filename: 'photo.jpg', declaredType: 'image/jpeg' }]
+      const outcome = { kind: 'done' as const, learned, scan: 'required' as const }
+      expect(await records.settleLookup({ leased: leased!, outcome, at: later(7) })).toBe(0)
     })
 
     it('moves only from where it is', async () => {
@@ -63,7 +104,9 @@ export function gatewayContract(name: string, open: () => Promise<OpenedRecords>
       const id = await clear()
       const sent = () => records.fileSent({ ...key, messageId: 'm1', at: later(1) })
       expect([await sent(), await sent()]).toEqual([true, false])
-      expect(await lease(1)).toEqual([{ ...key, attachmentId: id, messageId: 'm1', language: 'de', attempts: 0 }])
+      expect(await lease(1)).toEqual([
+        { ...key, platformId: 'g1', attachmentId: id, messageId: 'm1', language: 'de', attempts: 0 },
+      ])
       expect(await lease(2)).toEqual([])
       await records.retrySentFile({ ...key, nextAt: later(10), reason: '404' })
       expect(await lease(9)).toEqual([])
@@ -129,7 +172,7 @@ export function gatewayContract(name: string, open: () => Promise<OpenedRecords>
     })
 
     it('that was judged and came to nothing before it was cleared is told of, too', async () => {
-      const { records, key, announce } = await opened()
+      const { records, key, announce, known } = await opened()
       await announce()
       const delivery = { ...gatewayDelivery(key), fingerprint: 'f' }
       const one = settlement(
@@ -141,11 +184,11 @@ export function gatewayContract(name: string, open: () => Promise<OpenedRecords>
       expect(await records.unsentFiles({ before: later(1), limit: 9 })).toEqual([one.attachment.id])
       await records.erase(erasure(one.attachment.id, later(2)))
       await records.forgetGatewayFiles({ before: later(1), completedBefore: epoch })
-      expect(await records.gatewayFile(key)).toBeNull()
+      expect(await known()).toBeNull()
     })
 
     it('that nobody sent is told of after its time, and forgotten once it is erased', async () => {
-      const { records, key, clear } = await opened()
+      const { records, key, clear, known } = await opened()
       const unsent = await clear()
       const sent = await clear('g2')
       await records.fileSent({ ...key, sourceId: 'g2', messageId: 'm2', at: epoch })
@@ -153,11 +196,11 @@ export function gatewayContract(name: string, open: () => Promise<OpenedRecords>
       expect(await records.unsentFiles({ before: later(1), limit: 9 })).toEqual([unsent])
       const forget = () => records.forgetGatewayFiles({ before: later(1), completedBefore: epoch })
       await forget()
-      expect(await records.gatewayFile(key)).not.toBeNull()
+      expect(await known()).not.toBeNull()
       await records.erase(erasure(unsent, later(2)))
       await forget()
-      expect(await records.gatewayFile(key)).toBeNull()
-      expect((await records.gatewayFile({ ...key, sourceId: 'g2' }))?.attachmentId).toBe(sent)
+      expect(await known()).toBeNull()
+      expect((await known('g2'))?.attachmentId).toBe(sent)
     })
   })
 }

@@ -384,7 +384,7 @@ describe('what the platform says', () => {
       platform.statuses.push(...statuses)
       return putTo(all)
     }
-    const refused = await upload([403])
+    const refused = await upload([400])
     expect(await customer.outcomeOf(refused)).toMatchObject({ class: 'UploadFailureEvent', body: { errorCode: 5000 } })
     const puts = platform.puts.length
     const retried = await upload([503, 200])

@@ -176,6 +176,33 @@ export function attachmentsIn({ body }: ServerFrame): string[] {
   })
 }
 
+/** A frame about one file, under the id that its client knows. */
+export function withId(frame: ServerFrame, text: string, attachmentId: string): string {
+  const body = frame.body as Record<string, unknown>
+  if (body.attachmentId === attachmentId) return text
+  return JSON.stringify({ ...frame, body: { ...body, attachmentId } })
+}
+
+/** A message of a client with its one attachment under another id. */
+export function sentUnder(frame: Record<string, unknown>, id: string): string {
+  const message = frame.message as { content: { contentType?: unknown; attachment?: object }[] }
+  const content = message.content.map((item) =>
+    item.contentType === 'Attachment' ? { ...item, attachment: { ...item.attachment, id } } : item,
+  )
+  return JSON.stringify({ ...frame, message: { ...message, content } })
+}
+
+/** A message of the platform with its attachments under other ids. */
+export function messageUnder(frame: ServerFrame, ids: ReadonlyMap<string, string>): string {
+  const body = frame.body as { content: unknown[] }
+  const content = body.content.map((item) => {
+    if (!isRecord(item) || !isRecord(item.attachment)) return item
+    const id = ids.get(String(item.attachment.id))
+    return id === undefined ? item : { ...item, attachment: { ...item.attachment, id } }
+  })
+  return JSON.stringify({ ...frame, body: { ...body, content } })
+}
+
 /** As the platform refuses (FACTS 1.7), in both of its forms. */
 export function refusal(
   { code, says, tracingId }: { code: number; says: string; tracingId: string | null },

@@ -6,7 +6,7 @@ function start() {
   const clock = manualClock()
   const sessions = createSessions({ digests: (token) => [`digest of ${token}`] }, clock)
   const told: string[] = []
-  const connection: Connection = { tell: (frame) => told.push(frame) > 0, confirm: () => {} }
+  const connection: Connection = { tell: (frame) => told.push(frame) > 0, ask: async () => null }
   return { clock, sessions, told, connection, session: sessions.ofToken('t1') }
 }
 

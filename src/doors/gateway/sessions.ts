@@ -1,19 +1,22 @@
 import type { Clock } from '../../clock.ts'
 import type { PresignedTarget } from '../../genesys/guest/upload.ts'
 import type { KeyRing } from '../../seal/keys.ts'
+import type { ServerFrame } from './frames.ts'
 
 /** An open connection of a client, as those see it who have something to tell it. */
 export interface Connection {
   /** False: it is not open any more. */
   tell(frame: string): boolean
-  /** Asks the platform whether it has a file, whose success it has not told. */
-  confirm(sourceId: string): void
+  /** Asks the platform something of our own, in the client's session. Null: no answer came, and none will. */
+  ask(request: { action: string } & Record<string, unknown>): Promise<ServerFrame | null>
 }
 
 /** What is known of a customer's session in this process. Its token is a secret, so that only a keyed digest stands for it. */
 export interface GuestSession {
   digest: string
   connections: Set<Connection>
+  /** Those that the platform has taken up, so that it can be asked something. */
+  ready: Set<Connection>
   uploads: Map<string, Upload>
   /** Outcomes of uploads by the platform's id of the file, told again after a reconnection until the client acts on them. */
   outcomes: Map<string, { frame: string; until: number }>
@@ -22,7 +25,10 @@ export interface GuestSession {
 /** A file that was announced and is not decided on yet. */
 export interface Upload {
   session: GuestSession
+  /** Its client's id of it. */
   sourceId: string
+  /** The platform's, which is another once it is announced anew. */
+  platformId: string
   deploymentId: string
   fileName: string
   fileType: string
@@ -44,6 +50,10 @@ export interface Upload {
 export interface Sessions {
   ofToken(token: string): GuestSession
   connect(session: GuestSession, connection: Connection): void
+  /** The platform has taken it up. */
+  cameBack(session: GuestSession, connection: Connection): void
+  /** A connection of it that the platform has taken up, now or within a while. Null: there was none. */
+  ready(session: GuestSession, withinMs: number, signal: AbortSignal): Promise<Connection | null>
   disconnect(session: GuestSession, connection: Connection): void
   /** To every connection that the session has. What is told of an upload is told again to whoever comes back. */
   tellOutcome(session: GuestSession, sourceId: string, frame: string): void
@@ -69,6 +79,9 @@ export function createSessions(keys: Pick<KeyRing, 'digests'>, clock: Clock): Se
   const forget = (session: GuestSession) => {
     if (isOver(session) && known.get(session.digest) === session) known.delete(session.digest)
   }
+  /** Ended when a connection of the session is taken up. */
+  const awaited = new Map<GuestSession, AbortController>()
+
   const forgetLater = (session: GuestSession) => {
     if (isOver(session)) forget(session)
     else void clock.wait(rememberedMs + 1).then(() => forget(session))
@@ -80,6 +93,7 @@ export function createSessions(keys: Pick<KeyRing, 'digests'>, clock: Clock): Se
       const session = known.get(digest) ?? {
         digest,
         connections: new Set(),
+        ready: new Set(),
         uploads: new Map(),
         outcomes: new Map(),
       }
@@ -87,8 +101,24 @@ export function createSessions(keys: Pick<KeyRing, 'digests'>, clock: Clock): Se
       return session
     },
     connect: (session, connection) => void session.connections.add(connection),
+    cameBack(session, connection) {
+      session.ready.add(connection)
+      awaited.get(session)?.abort()
+      awaited.delete(session)
+    },
+    async ready(session, withinMs, signal) {
+      if (session.ready.size === 0) {
+        const arrival = awaited.get(session) ?? new AbortController()
+        awaited.set(session, arrival)
+        await clock.wait(withinMs, AbortSignal.any([arrival.signal, signal]))
+        if (session.ready.size === 0) awaited.delete(session)
+      }
+      const [connection = null] = session.ready
+      return connection
+    },
     disconnect(session, connection) {
       session.connections.delete(connection)
+      session.ready.delete(connection)
       forgetLater(session)
     },
     uploadEnded: forget,

@@ -10,8 +10,9 @@ import type { Texts } from '../../outbox/texts.ts'
 import { gatewayDelivery } from '../../records/questions/gateway.ts'
 import type { Records } from '../../records/records.ts'
 import type { Events } from '../../telemetry/events.ts'
-import { uploadFailure } from './frames.ts'
-import type { GuestSession, Sessions, Upload } from './sessions.ts'
+import { isRecord, type ServerFrame, uploadFailure, uploadSuccess, withId } from './frames.ts'
+import { createHandOn } from './handOn.ts'
+import type { Connection, GuestSession, Sessions, Upload } from './sessions.ts'
 
 export interface Announced {
   attachmentId: string | null
@@ -53,9 +54,9 @@ export interface Uploads {
   /** The platform has refused the announcement. */
   refused(session: GuestSession, match: { tracingId: string | null; attachmentId: string | null }): Promise<void>
   /** The platform says that it has the file: the client hears that once the file is cleared. */
-  succeeded(session: GuestSession, sourceId: string, frame: string): void
-  /** The platform says that the upload came to nothing. */
-  failed(session: GuestSession, sourceId: string): Promise<void>
+  succeeded(session: GuestSession, platformId: string, frame: ServerFrame, text: string): void
+  /** The platform says that the upload came to nothing, which the client hears. False: of an upload that nobody waits for. */
+  failed(session: GuestSession, platformId: string, frame: ServerFrame, text: string): Promise<boolean>
   /**
    * Takes the bytes of a file that was announced. Resolves once it is judged; `told` is called when the answer is out, and then the
    * file goes on. Throws `NotFound` for a link that is unknown, used or over, and what intake throws: then it may be tried again.
@@ -70,8 +71,8 @@ export interface Uploads {
       requestId: string
     },
   ): Promise<{ told(): void }>
-  /** What a client that came back has to hear: files that the platform got while it was away. */
-  unheard(session: GuestSession): Upload[]
+  /** A client has come back: it hears what it has missed, and of files whose success was lost the platform is asked. */
+  cameBack(session: GuestSession, connection: Connection): void
   /** Resolves when what goes on has ended, or after a bound: a client whose file was not handed on sends it again. */
   stop(): Promise<void>
 }
@@ -98,6 +99,7 @@ export function createUploads(parts: UploadsParts): Uploads {
   const byToken = new Map<string, Upload>()
   const running = new Set<Promise<void>>()
   const stopping = new AbortController()
+  const handOn = createHandOn({ sessions, guest, open: parts.open, clock, signal: stopping.signal })
 
   const now = () => clock.now().getTime()
   const end = (upload: Upload) => {
@@ -106,7 +108,7 @@ export function createUploads(parts: UploadsParts): Uploads {
     sessions.uploadEnded(upload.session)
   }
   const move = (
-    { session, sourceId }: Upload,
+    { session, sourceId, platformId }: Upload,
     to: 'cleared' | 'refused' | 'failed' | 'deleted',
     attachment?: Attachment,
   ) =>
@@ -116,8 +118,11 @@ export function createUploads(parts: UploadsParts): Uploads {
       from: ['announced'],
       to,
       at: clock.now(),
+      platformId,
       ...(attachment && { attachmentId: attachment.id }),
     })
+  const byPlatformId = (session: GuestSession, id: string) =>
+    [...session.uploads.values()].find(({ platformId }) => platformId === id)
 
   function ended(upload: Upload, code: number, says: string): void {
     end(upload)
@@ -135,13 +140,8 @@ export function createUploads(parts: UploadsParts): Uploads {
       const code = (attachment.code && codes[attachment.code]) ?? contentInvalid
       return ended(upload, code, sentenceOf(upload, attachment))
     }
-    const type = contentType ?? upload.fileType
     try {
-      await guest.put(upload.target!, {
-        contentType: type,
-        size: upload.fileSize,
-        open: () => parts.open(attachment),
-      })
+      await handOn(upload, attachment, contentType)
     } catch (error) {
       events.gatewayUploadFailed(attachment.id, error)
       await move(upload, 'failed', attachment)
@@ -153,8 +153,17 @@ export function createUploads(parts: UploadsParts): Uploads {
     if (upload.success !== null) return hear(upload, upload.success)
     // It may have been told to a connection that was gone.
     await clock.wait(successMs, stopping.signal)
-    const [connection] = upload.session.connections
-    if (upload.session.uploads.get(upload.sourceId) === upload) connection?.confirm(upload.sourceId)
+    const [connection] = upload.session.ready
+    if (connection) await confirm(upload, connection)
+  }
+
+  /** Whether the platform has a file that it has not told of, or not to anybody who was there. */
+  async function confirm(upload: Upload, connection: Connection): Promise<void> {
+    const waits = () => upload.session.uploads.get(upload.sourceId) === upload && upload.state === 'cleared'
+    if (!waits()) return
+    const answer = await connection.ask({ action: 'getAttachment', attachmentId: upload.platformId })
+    const url = isRecord(answer?.body) ? answer.body.url : null
+    if (waits() && typeof url === 'string') hear(upload, uploadSuccess(upload.sourceId, url, clock.now()))
   }
 
   function hear(upload: Upload, frame: string): void {
@@ -179,6 +188,7 @@ export function createUploads(parts: UploadsParts): Uploads {
       const upload: Upload = {
         session,
         sourceId,
+        platformId: sourceId,
         deploymentId,
         fileName,
         fileType,
@@ -229,23 +239,22 @@ export function createUploads(parts: UploadsParts): Uploads {
       await move(upload, 'failed')
     },
 
-    succeeded(session, sourceId, frame) {
-      const upload = session.uploads.get(sourceId)
-      if (upload?.state === 'cleared') hear(upload, frame)
-      else if (upload?.state === 'kept') upload.success = frame
+    succeeded(session, platformId, frame, text) {
+      const upload = byPlatformId(session, platformId)
+      if (!upload) return
+      const told = withId(frame, text, upload.sourceId)
+      if (upload.state === 'cleared') hear(upload, told)
+      else if (upload.state === 'kept') upload.success = told
     },
 
-    async failed(session, sourceId) {
-      const upload = session.uploads.get(sourceId)
-      if (!upload) return
-      end(upload)
-      await records.moveFile({
-        session: session.digest,
-        sourceId,
-        from: ['announced', 'cleared'],
-        to: 'failed',
-        at: clock.now(),
-      })
+    async failed(session, platformId, frame, text) {
+      const upload = byPlatformId(session, platformId)
+      if (!upload) return false
+      const { sourceId } = upload
+      const key = { session: session.digest, sourceId }
+      await records.moveFile({ ...key, from: ['announced', 'cleared'], to: 'failed', at: clock.now() })
+      hear(upload, withId(frame, text, sourceId))
+      return true
     },
 
     async take({ token, secret }, { contentType, length, bytes, gone, requestId }) {
@@ -301,7 +310,12 @@ export function createUploads(parts: UploadsParts): Uploads {
       }
     },
 
-    unheard: (session) => [...session.uploads.values()].filter(({ state }) => state === 'cleared'),
+    cameBack(session, connection) {
+      for (const { frame } of session.outcomes.values()) connection.tell(frame)
+      sessions.cameBack(session, connection)
+      for (const upload of session.uploads.values())
+        confirm(upload, connection).catch((error: unknown) => events.gatewayFailed(error))
+    },
 
     async stop() {
       stopping.abort()

@@ -12,13 +12,13 @@ import type { Delivery } from './settle.ts'
  */
 export type GatewayState = 'announced' | 'cleared' | 'sending' | 'sent' | 'completed' | 'refused' | 'failed' | 'deleted'
 
-/** `session`: a keyed digest of its token. `sourceId`: the platform's id of the file. */
+/** `session`: a keyed digest of its token. `sourceId`: the id under which the customer's client announced the file. */
 export interface GatewayKey {
   session: string
   sourceId: string
 }
 
-/** Keeps that a file was announced. False: this session has one of that id already. */
+/** Keeps that a file was announced. False: this session has one of that id already, with its client or with the platform. */
 export async function announceFile(
   db: Kysely<Schema>,
   {
@@ -29,6 +29,7 @@ export async function announceFile(
     at,
   }: GatewayKey & { deploymentId: string; language: string | null; at: Date },
 ): Promise<boolean> {
+  if (await gatewayFile(db, { session, id: sourceId })) return false
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('gateway_files')
     .values({
@@ -43,26 +44,44 @@ export async function announceFile(
       next_at: null,
       reason: null,
       at: at.getTime(),
+      platform_id: null,
     })
     .onConflict((conflict) => conflict.doNothing())
     .executeTakeFirstOrThrow()
   return (numInsertedOrUpdatedRows ?? 0n) > 0n
 }
 
-/** Null: this session has announced no such file. */
+export interface GatewayFile {
+  sourceId: string
+  /** The platform's id of it: another than its client's, if it was announced anew. */
+  platformId: string
+  state: GatewayState
+  attachmentId: AttachmentId | null
+  attachmentState: AttachmentState | null
+}
+
+/** By its client's id of it, or the platform's. Null: this session has announced no such file. */
 export async function gatewayFile(
   db: Kysely<Schema>,
-  { session, sourceId }: GatewayKey,
-): Promise<{ state: GatewayState; attachmentId: AttachmentId | null; attachmentState: AttachmentState | null } | null> {
+  { session, id }: { session: string; id: string },
+): Promise<GatewayFile | null> {
   const row = await db
     .selectFrom('gateway_files')
     .leftJoin('attachments', 'attachments.id', 'gateway_files.attachment_id')
-    .select(['gateway_files.state', 'gateway_files.attachment_id', 'attachments.state as attachment_state'])
+    .select([
+      'source_id',
+      'platform_id',
+      'gateway_files.state',
+      'gateway_files.attachment_id',
+      'attachments.state as attachment_state',
+    ])
     .where('session', '=', session)
-    .where('source_id', '=', sourceId)
+    .where(({ eb, or }) => or([eb('source_id', '=', id), eb('platform_id', '=', id)]))
     .executeTakeFirst()
   return row
     ? {
+        sourceId: row.source_id,
+        platformId: row.platform_id ?? row.source_id,
         state: row.state as GatewayState,
         attachmentId: row.attachment_id as AttachmentId | null,
         attachmentState: row.attachment_state as AttachmentState | null,
@@ -80,11 +99,23 @@ export async function moveFile(
     to,
     at,
     attachmentId,
-  }: GatewayKey & { from: GatewayState[]; to: GatewayState; at: Date; attachmentId?: AttachmentId },
+    platformId,
+  }: GatewayKey & {
+    from: GatewayState[]
+    to: GatewayState
+    at: Date
+    attachmentId?: AttachmentId
+    platformId?: string
+  },
 ): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('gateway_files')
-    .set({ state: to, at: at.getTime(), ...(attachmentId && { attachment_id: attachmentId }) })
+    .set({
+      state: to,
+      at: at.getTime(),
+      ...(attachmentId && { attachment_id: attachmentId }),
+      ...(platformId !== undefined && platformId !== sourceId && { platform_id: platformId }),
+    })
     .where('session', '=', session)
     .where('source_id', '=', sourceId)
     .where('state', 'in', from)
@@ -109,6 +140,8 @@ export async function fileSent(
 
 /** One whose conversation is to be found. */
 export interface SentFile extends GatewayKey {
+  /** The platform's id of it, by which the pull door would know it. */
+  platformId: string
   attachmentId: AttachmentId
   messageId: string
   language: string | null
@@ -123,7 +156,7 @@ export async function leaseSentFiles(
 ): Promise<SentFile[]> {
   const rows = await db
     .selectFrom('gateway_files')
-    .select(['session', 'source_id', 'attachment_id', 'message_id', 'language', 'attempts'])
+    .select(['session', 'source_id', 'platform_id', 'attachment_id', 'message_id', 'language', 'attempts'])
     .where('state', '=', 'sent')
     .where('next_at', '<=', now.getTime())
     .orderBy('next_at')
@@ -139,6 +172,7 @@ export async function leaseSentFiles(
   return rows.map((row) => ({
     session: row.session,
     sourceId: row.source_id,
+    platformId: row.platform_id ?? row.source_id,
     attachmentId: row.attachment_id as AttachmentId,
     messageId: row.message_id!,
     language: row.language,
@@ -167,6 +201,7 @@ export async function retrySentFile(
 export async function completeFile(
   db: Kysely<Schema>,
   done: GatewayKey & {
+    platformId: string
     attachmentId: AttachmentId
     conversationId: string
     messageId: string
@@ -213,9 +248,9 @@ async function knownByMessage(
     attachmentId,
     conversationId,
     messageId,
-    sourceId,
+    platformId,
     at,
-  }: { attachmentId: AttachmentId; conversationId: string; messageId: string; sourceId: string; at: Date },
+  }: { attachmentId: AttachmentId; conversationId: string; messageId: string; platformId: string; at: Date },
 ): Promise<void> {
   const here = { state: 'done', became: attachmentId, lease: null, reason: null, settled_at: at.getTime() }
   const { numInsertedOrUpdatedRows } = await db
@@ -224,7 +259,7 @@ async function knownByMessage(
       attachment_id: attachmentId,
       conversation_id: conversationId,
       message_id: messageId,
-      source_id: sourceId,
+      source_id: platformId,
       language: null,
       backfill: null,
       scan: 'required',
@@ -241,7 +276,7 @@ async function knownByMessage(
     .set(here)
     .where('conversation_id', '=', conversationId)
     .where('message_id', '=', messageId)
-    .where('source_id', '=', sourceId)
+    .where('source_id', '=', platformId)
     .where('state', 'in', ['fetching', 'unfetched'])
     .execute()
 }
