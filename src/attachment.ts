@@ -19,6 +19,10 @@ export type AttachmentState = (typeof attachmentStates)[number]
 export const doors = ['push', 'gateway', 'pull'] as const
 export type Door = (typeof doors)[number]
 
+/** Who sent a file, when it was not the customer. */
+export const senders = ['agent', 'bot'] as const
+export type Sender = (typeof senders)[number]
+
 /** What an engine says of a file. Only `clean` is clean. */
 export interface Verdict {
   engine: string
@@ -69,10 +73,13 @@ export interface Attachment {
   receivedAt: string
   /** It was pulled from the platform, so the agent may have opened it before it was judged. */
   agentMayHaveSeen?: true
+  /** It came from our side of the conversation, and the customer may have opened it before it was judged. Else the customer sent it. */
+  sentBy?: Sender
 }
 
-/** Through the other doors a file is held until it is judged. */
-export function seenOf(door: Door): { agentMayHaveSeen?: true } {
+/** Who sent it, and whether an agent may have seen it: through the other doors a customer's file is held until it is judged. */
+export function sentAndSeen(door: Door, sentBy: Sender | null): Pick<Attachment, 'agentMayHaveSeen' | 'sentBy'> {
+  if (sentBy !== null) return { sentBy }
   return door === 'pull' ? { agentMayHaveSeen: true } : {}
 }
 

@@ -27,6 +27,7 @@ describe('without any setting', () => {
         strictness: { limits: defaultLimits, trailingData: 'refuse' },
         keep: 'original',
         quarantine: { codes: [], engineDown: false, days: 30, secondPerson: false },
+        agentFiles: 'ignore',
         rescanDays: 7,
         reuseVerdictHours: 24,
         deployments: {},

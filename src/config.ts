@@ -114,7 +114,8 @@ export function isPushOpen(config: Config, { apiKeys, pushSigningSecrets }: Secr
 
 /** Whether files are pulled: somebody may ask for it, or queues are listened to, and the platform can be asked. */
 export function isPullOpen(config: Config, { apiKeys, genesysClientSecret }: Secrets): boolean {
-  return mayPull(apiKeys, config.pull.queues) && config.genesys !== null && genesysClientSecret !== null
+  if (config.genesys === null || genesysClientSecret === null) return false
+  return mayPull(apiKeys, config.pull.queues) || (config.gateway !== null && config.policy.agentFiles === 'record')
 }
 
 function toConfig(values: Values): Config {

@@ -1,7 +1,6 @@
 import { lookup } from 'node:dns/promises'
 import { availableParallelism } from 'node:os'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { dirname } from 'node:path'
 import manifest from '../package.json' with { type: 'json' }
 import { apiKeyCredentials } from './access/credentials.ts'
 import { createRateLimit } from './access/rate.ts'
@@ -12,9 +11,6 @@ import { type Config, isPullOpen, isPushOpen, requireServable, type Secrets } fr
 import { createCopyMaker } from './copies/maker.ts'
 import type { BodyTimes } from './doors/push/body.ts'
 import { makeFolder } from './durable.ts'
-import { ConfigError } from './errors.ts'
-import { createGenesysClient, type GenesysClient } from './genesys/client.ts'
-import { clientCredentials, userGrant } from './genesys/grants.ts'
 import { attachmentRoutes } from './http/attachments.ts'
 import { copyRoutes } from './http/copies.ts'
 import { createDenials } from './http/denials.ts'
@@ -26,6 +22,7 @@ import { quarantineRoutes } from './http/quarantine.ts'
 import { createServer, type Routes } from './http/server.ts'
 import type { ReaderLimits } from './http/slowReader.ts'
 import { ticketRoutes } from './http/tickets.ts'
+import { dataPaths, openKeys, openRecords, refuseForeignObjects } from './installation.ts'
 import { createAdmission } from './intake/admission.ts'
 import type { Arrival } from './intake/arrival.ts'
 import { createInspector, type Inspector } from './intake/inspect/inspect.ts'
@@ -37,15 +34,12 @@ import { alertOf, createAlerter } from './outbox/alerts.ts'
 import { createCourier } from './outbox/courier.ts'
 import { loadTexts } from './outbox/texts.ts'
 import { wayNamed } from './outbox/ways.ts'
-import type { Records } from './records/records.ts'
 import { lockFolder } from './records/sqlite/lock.ts'
-import { migrate } from './records/sqlite/migrate.ts'
-import { createDatabaseFile, sqliteRecords } from './records/sqlite/sqlite.ts'
 import { type SweepResult, sweep } from './retention/sweep.ts'
 import { enginesOf } from './scan/engines.ts'
 import type { Scanner } from './scan/scanner.ts'
-import { createKeyFile, type KeyRing, keyRing, readKeyFile } from './seal/keys.ts'
 import { createGateway } from './serviceGateway.ts'
+import { createGenesysFor, createUserFor, openGenesys } from './serviceGenesys.ts'
 import { watchPlatform } from './servicePlatform.ts'
 import { probesOf } from './serviceProbes.ts'
 import { createPulling } from './servicePull.ts'
@@ -53,7 +47,7 @@ import { createQuarantine } from './serviceQuarantine.ts'
 import { serviceTrail } from './serviceTrail.ts'
 import { fsStorage } from './storage/fs.ts'
 import type { Storage } from './storage/storage.ts'
-import { createEvents, type Events } from './telemetry/events.ts'
+import { createEvents } from './telemetry/events.ts'
 import { readiness } from './telemetry/health.ts'
 import { createLog, type Log } from './telemetry/log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
@@ -221,7 +215,10 @@ async function compose(
         intake: take,
         texts,
         confirms: Boolean(courier),
-        wake,
+        wake: () => {
+          wake()
+          pulling?.wake()
+        },
         // A port that the system chose is known once we listen.
         publicUrl: () => (config.http.port === 0 ? url : config.http.publicUrl),
         clock,
@@ -344,93 +341,4 @@ async function repeat(everyMs: number, clock: Clock, signal: AbortSignal, work: 
     await work()
     await clock.wait(everyMs, signal)
   }
-}
-
-/** Where things lie in the data folder. */
-export function dataPaths(dataDir: string) {
-  return {
-    lock: join(dataDir, 'serve.lock'),
-    database: join(dataDir, 'clipgate.db'),
-    objects: join(dataDir, 'objects'),
-    spool: join(dataDir, 'spool'),
-  }
-}
-
-const migrations = join(dirname(fileURLToPath(import.meta.resolve('#package'))), 'dist', 'migrations', 'sqlite')
-
-/** Opens the records with their schema up to date. Throws `ConfigError` when it may not or cannot be brought there. */
-export async function openRecords(config: Config, clock: Clock): Promise<Records> {
-  await migrateRecords(config, clock, config.migrate === 'auto')
-  return sqliteRecords(dataPaths(config.dataDir).database)
-}
-
-/** Returns the names of the steps that were made. */
-export async function migrateRecords(config: Config, clock: Clock, apply: boolean): Promise<string[]> {
-  const { database } = dataPaths(config.dataDir)
-  await makeFolder(config.dataDir)
-  await createDatabaseFile(database)
-  return migrate(database, migrations, clock.now(), apply)
-}
-
-/**
- * Opens the master keys, and names the current one in the records. A key is made by itself only when the records have
- * never named one: a key file that is lost or another must stop the start, not begin anew.
- */
-export async function openKeys(path: string, records: Records, clock: Clock): Promise<KeyRing> {
-  const named = await records.masterKeyIds()
-  let found = await readKeyFile(path)
-  const made = !found
-  if (!found) {
-    if (named.length > 0)
-      throw new ConfigError([
-        `The key file ${path} is missing, and stored files are sealed with ${named.join(', ')}. Put back the file that holds it.`,
-      ])
-    await makeFolder(dirname(path))
-    found = await createKeyFile(path)
-  }
-  const ring = keyRing(found)
-  const missing = named.filter((id) => !ring.ids.includes(id))
-  if (missing.length > 0)
-    throw new ConfigError([
-      `The key file ${path} has not the key ${missing.join(', ')} that the records name. Put back the file that holds it.`,
-    ])
-  if (!named.includes(ring.currentId)) {
-    const [at, id, what] = [clock.now(), ring.currentId, made ? 'key_make' : 'key_use'] as const
-    const entry = { at, who: '(service)', what, object: id, outcome: 'current', requestId: null, detail: null }
-    await records.nameMasterKey({ id, at, audit: entry })
-  }
-  return ring
-}
-
-/**
- * Records that have never sealed a file beside a storage that has files: the database was lost or is another one. A sweep
- * would take every file for an orphan. Throws `ConfigError`.
- */
-async function refuseForeignObjects(records: Records, storage: Storage): Promise<void> {
-  if ((await records.masterKeyIds()).length > 0) return
-  for await (const _ of storage.list())
-    throw new ConfigError([
-      'The storage has files, and the database knows of none that was ever kept. Put back the database that belongs to them, or move them away.',
-    ])
-}
-
-/** Null: nothing is confirmed, and nothing pulled. */
-export function openGenesys(config: Config, secrets: Secrets, clock: Clock, events: Events): GenesysClient | null {
-  if (config.confirm.ways.length === 0 && !isPullOpen(config, secrets)) return null
-  return createGenesysFor(config, secrets, clock, events)
-}
-
-/** Null: there are no credentials. */
-export function createGenesysFor(config: Config, secrets: Secrets, clock: Clock, events: Events): GenesysClient | null {
-  if (!config.genesys || secrets.genesysClientSecret === null) return null
-  const grant = clientCredentials(config.genesys.clientId, secrets.genesysClientSecret)
-  return createGenesysClient({ ...config.genesys, grant, clock, events })
-}
-
-/** Who sends by the token of a service user. Null: none is configured. */
-export function createUserFor(config: Config, secrets: Secrets, clock: Clock, events: Events): GenesysClient | null {
-  if (!config.genesys?.user) return null
-  const { clientId, tokenFile } = config.genesys.user
-  const grant = userGrant({ clientId, clientSecret: secrets.genesysUserClientSecret, file: tokenFile })
-  return createGenesysClient({ ...config.genesys, grant, clock, events })
 }

@@ -64,6 +64,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     events,
   })
   const socket = createGatewaySocket({
+    agentFiles: config.policy.agentFiles,
     deployments: gateway.deployments,
     guestUrl: gateway.guestUrl,
     sessions,

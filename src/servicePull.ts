@@ -50,11 +50,12 @@ export function createPulling(parts: PullingParts): Pulling {
   const { config, records, genesys, intake, texts, scan, clock, events } = parts
   const { domain, apiUrl, loginUrl, exemptOrigins, requestsPerMinute } = config.genesys
   const hosts = mediaHosts({ domain, apiUrl, loginUrl, exemptOrigins, further: config.pull.downloadHosts })
-  const { maxFileBytes: maxBytes } = config.policy
+  const { maxFileBytes: maxBytes, agentFiles } = config.policy
+  const sides = agentFiles === 'record' ? 'both' : 'customer'
   const media = createMedia({ hosts, bearer: genesys.bearer, maxBytes, clock, events })
   const puller = createPuller({
     records,
-    lookUp: (leased) => lookUp(leased, { genesys, records, scan, clock, events }),
+    lookUp: (leased) => lookUp(leased, { genesys, records, scan, sides, clock, events }),
     fetchOne: (leased) =>
       fetchOne(leased, {
         genesys,
@@ -80,6 +81,7 @@ export function createPulling(parts: PullingParts): Pulling {
   })
   const listener = createQueueListener({
     queues: config.pull.queues,
+    sides,
     createListener: (options) => createListener({ ...options, genesys, hosts, clock, events }),
     records,
     wake: () => puller.wake(),
@@ -90,7 +92,7 @@ export function createPulling(parts: PullingParts): Pulling {
     door,
     listening: () => listener.state(),
     async takeEvents(body) {
-      const taken = await takeEvents(body, { records, clock })
+      const taken = await takeEvents(body, { sides, records, clock })
       puller.wake()
       return taken
     },

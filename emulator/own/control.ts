@@ -12,6 +12,7 @@ import type { LoggedRequest, RequestLog } from '../requestLog.ts'
 import type { SocketKind, Sockets } from '../sockets.ts'
 import { parseSwitches, type Switches } from '../switches.ts'
 import { type Conversation, connected, customerOf } from '../world/conversation.ts'
+import { attach, type CustomerFile } from '../world/message.ts'
 import type { Profiles } from '../world/profiles.ts'
 import type { CustomerMessage, World } from '../world/world.ts'
 import { customerStartEvent } from './eventBridge.ts'
@@ -66,7 +67,7 @@ export interface Control {
   /** As it is now. Throws `UnknownConversation`, as do all that take an id. */
   ids(id: string): ConversationIds
   /** The connected agent says something. Throws `NoAgent`, and `Malformed` for nothing said. */
-  agentSends(id: string, text: string): { messageId: string }
+  agentSends(id: string, text: string, file?: CustomerFile): { messageId: string }
 
   conversation(id: string): ConversationSummary
   /** As the stock Messenger sends. Throws `GuestRefusal` when it would not; then nothing was sent. */
@@ -150,12 +151,13 @@ export function createControl(parts: Parts): Control {
       return idsOf(conversation)
     },
     ids: (id) => idsOf(find(id)),
-    agentSends(id, text) {
+    agentSends(id, text, file) {
       const conversation = find(id)
       const agent = connected(conversation, 'agent')
       if (!agent) throw new NoAgent('no agent is connected')
-      if (text === '') throw new Malformed('text is empty')
-      return { messageId: world.agentSends(conversation, agent.communicationId, { text }).id }
+      if (text === '' && !file) throw new Malformed('text is empty')
+      const content = file ? { attachment: attach(file, clock.now()), ...(text !== '' && { text }) } : { text }
+      return { messageId: world.agentSends(conversation, agent.communicationId, content).id }
     },
     conversation: (id) => summaryOf(find(id)),
     customerSends: (id, message) => ({ messageId: world.customerSends(find(id), message).id }),

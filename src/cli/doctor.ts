@@ -5,13 +5,15 @@ import { systemClock } from '../clock.ts'
 import { type Config, readConfig, type Secrets } from '../config.ts'
 import { ConfigError } from '../errors.ts'
 import { comparePolicy } from '../genesys/content/compare.ts'
+import { dataPaths, openRecords } from '../installation.ts'
 import { enginesOf } from '../scan/engines.ts'
 import { keyRing, readKeyFile } from '../seal/keys.ts'
-import { createUserFor, dataPaths, openGenesys, openRecords } from '../service.ts'
+import { createUserFor, openGenesys } from '../serviceGenesys.ts'
 import { createEvents } from '../telemetry/events.ts'
 import { createLog } from '../telemetry/log.ts'
 import { createMetrics } from '../telemetry/metrics.ts'
 import { examineFiles } from './doctorFiles.ts'
+import { examineGateway } from './doctorGateway.ts'
 import type { Find, Finding } from './finding.ts'
 import type { Io } from './io.ts'
 
@@ -47,6 +49,7 @@ async function examine(io: Io): Promise<Finding[]> {
   await examineFiles(config, find)
   await examineData(config, find)
   await examineGenesys(config, secrets, find)
+  await examineGateway(config, find)
   return findings
 }
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { systemClock } from '../clock.ts'
 import { readConfig } from '../config.ts'
-import { migrateRecords } from '../service.ts'
+import { migrateRecords } from '../installation.ts'
 import type { Io } from './io.ts'
 
 /** clipgate migrate */

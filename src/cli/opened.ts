@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs'
 import { systemClock } from '../clock.ts'
 import { type Config, readConfig, type Secrets } from '../config.ts'
 import { ConfigError } from '../errors.ts'
+import { dataPaths, openRecords } from '../installation.ts'
 import type { AuditEntry } from '../records/questions/audit.ts'
 import type { Records } from '../records/records.ts'
-import { dataPaths, openRecords } from '../service.ts'
 import type { Io } from './io.ts'
 
 export interface Opened {

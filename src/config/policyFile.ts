@@ -63,6 +63,7 @@ const shape = z.strictObject({
       secondPerson: z.boolean().optional(),
     })
     .optional(),
+  agentFiles: z.enum(['ignore', 'record']).optional(),
   rescanDays: z.number().int().min(0).max(3650).optional(),
   reuseVerdictHours: z.number().int().min(0).max(720).optional(),
   limits: limitsShape,
@@ -98,6 +99,7 @@ export function policyOf(
       days: file?.quarantine?.days ?? defaultQuarantine.days,
       secondPerson: file?.quarantine?.secondPerson ?? defaultQuarantine.secondPerson,
     },
+    agentFiles: file?.agentFiles ?? 'ignore',
     rescanDays: file?.rescanDays ?? defaultRescanDays,
     reuseVerdictHours: file?.reuseVerdictHours ?? defaultReuseVerdictHours,
     deployments: Object.fromEntries(

@@ -35,6 +35,10 @@ export function contradictions(values: Partial<Values>, env: Record<string, stri
       `${prefix}POLICY_FILE: deployments has ${strangers.join(', ')}, which ${prefix}GATEWAY_DEPLOYMENTS has not. Only the gateway ` +
         `knows a file's deployment.`,
     )
+  if (values.POLICY_FILE?.agentFiles === 'record' && !given('GENESYS_CLIENT_ID'))
+    problems.push(
+      `${prefix}POLICY_FILE: agentFiles: record needs ${prefix}GENESYS_CLIENT_ID and ${prefix}GENESYS_CLIENT_SECRET: such files are fetched.`,
+    )
   if (values.PULL_QUEUES && values.PULL_QUEUES.length > 0 && !given('GENESYS_CLIENT_ID'))
     problems.push(`${prefix}PULL_QUEUES needs ${prefix}GENESYS_CLIENT_ID and ${prefix}GENESYS_CLIENT_SECRET.`)
   return problems

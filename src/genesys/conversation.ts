@@ -40,16 +40,19 @@ export function newestMessageIds(conversation: Conversation, limit: number): str
     .map(({ id }) => id)
 }
 
+/** Whose files are fetched: the customer's alone, or also those of agents and bots. */
+export type Sides = 'customer' | 'both'
+
 /** Who writes to the customer, and not as the customer. */
 const ourSide = ['agent', 'user']
 
 /**
- * Ids of the messages that may have brought a file from the customer, oldest first. Whether the details of a message always
+ * Ids of the messages that may have brought a file from the customer, or from anybody, oldest first. Whether the details of a message always
  * say what is in it is unconfirmed: where they say nothing, it may.
  */
-export function messagesWithFiles(conversation: Conversation): string[] {
+export function messagesWithFiles(conversation: Conversation, sides: Sides): string[] {
   const messages = (conversation.participants ?? [])
-    .filter(({ purpose }) => !ourSide.includes(purpose ?? ''))
+    .filter(({ purpose }) => sides === 'both' || !ourSide.includes(purpose ?? ''))
     .flatMap(({ messages }) => messages ?? [])
     .flatMap(({ messages }) => messages ?? [])
     .filter(({ messageMetadata }) => mayHaveFile(messageMetadata))

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { attachmentStates, doors, ways } from '../attachment.ts'
+import { attachmentStates, doors, senders, ways } from '../attachment.ts'
 import { refusalCodes } from '../errors.ts'
 import { waitedFor } from '../records/questions/quarantine.ts'
 
@@ -43,6 +43,7 @@ export const attachmentShape = z.object({
     .literal(true)
     .optional()
     .describe('It was pulled from the platform, so the agent may have opened it before it was judged.'),
+  sentBy: z.enum(senders).optional().describe('Absent: the customer sent it.'),
 })
 
 export const problemShape = z.object({
@@ -212,6 +213,9 @@ export const policyShape = z.object({
     })
     .describe('What is kept of files that are not accepted, sealed and never served. All others are thrown away.'),
   rescanDays: z.number().int().describe('Files of so many days are judged again when signatures change.'),
+  agentFiles: z
+    .enum(['ignore', 'record'])
+    .describe('Files that agents and bots send: passed over, or fetched, judged and recorded.'),
   deployments: z
     .record(z.string(), z.object(filesShape))
     .describe('What is another for files that come through one deployment of Web Messaging.'),

@@ -1,4 +1,4 @@
-import type { Door } from '../attachment.ts'
+import type { Door, Sender } from '../attachment.ts'
 import type { HeldFetch } from '../records/questions/fetches.ts'
 import type { Spend } from '../records/questions/tickets.ts'
 
@@ -15,6 +15,8 @@ export interface Arrival {
   filename: string
   /** What the sender says it is, without parameters, in lower case. */
   declaredType: string
+  /** Null: the customer. */
+  sentBy: Sender | null
   /** What the sender calls this delivery, so that the same one twice is one. Null: it did not say. */
   delivery: { scope: string; key: string } | null
   /** What we knew of it before its bytes were here, which ends when the record commits. Null: it came by itself. */

@@ -1,4 +1,4 @@
-import { type Attachment, newAttachmentId, seenOf } from '../attachment.ts'
+import { type Attachment, newAttachmentId, sentAndSeen } from '../attachment.ts'
 import type { Clock } from '../clock.ts'
 import { Gone, OutcomeUnknown, Unauthorized } from '../errors.ts'
 import type { NewAlert } from '../records/questions/alerts.ts'
@@ -97,7 +97,11 @@ async function settle(
   const now = clock.now()
   const { id } = file
   const { conversationId, messageId } = arrival
-  const owed = conversationId !== null && confirm ? { language: confirm.languageOf(arrival.language) } : null
+  // What our own side sent needs no confirmation.
+  const owed =
+    conversationId !== null && arrival.sentBy === null && confirm
+      ? { language: confirm.languageOf(arrival.language) }
+      : null
   const { state } = judgement
   const kept = state === 'refused' ? null : judgement.file
   const { code, detail } = state === 'accepted' ? { code: null, detail: null } : judgement
@@ -122,7 +126,7 @@ async function settle(
     verdicts: judgement.verdicts,
     confirmation: conversationId === null ? null : { state: owed ? 'pending' : 'off', way: null, at: null },
     receivedAt: (arrival.fetch?.learnedAt ?? now).toISOString(),
-    ...seenOf(arrival.door),
+    ...sentAndSeen(arrival.door, arrival.sentBy),
   }
   const delivery = deliveryOf(arrival, file)
   try {

@@ -19,6 +19,8 @@ export interface Policy {
   rescanDays: number
   /** For so long an engine's verdict serves for the same bytes, while its signatures stay the same. 0: never. */
   reuseVerdictHours: number
+  /** Files that agents and bots send: passed over, or fetched, judged and recorded as the customer's are when they are pulled. */
+  agentFiles: 'ignore' | 'record'
   /** What is another for files that come through one deployment of Web Messaging, by its id. */
   deployments: Record<string, DeploymentPolicy>
 }
@@ -50,12 +52,13 @@ export interface QuarantinePolicy {
 
 /** As everybody may read it. */
 export function toldPolicy(policy: Policy) {
-  const { keep, quarantine, rescanDays, deployments } = policy
+  const { keep, quarantine, rescanDays, agentFiles, deployments } = policy
   return {
     ...toldFiles(policy),
     keep,
     quarantine: { ...quarantine },
     rescanDays,
+    agentFiles,
     deployments: Object.fromEntries(Object.entries(deployments).map(([id, own]) => [id, toldFiles(own)])),
   }
 }

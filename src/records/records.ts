@@ -25,10 +25,14 @@ import {
   completeFile,
   fileSent,
   forgetGatewayFiles,
+  foundMessage,
   gatewayFile,
   gatewayState,
+  leaseMessages,
   leaseSentFiles,
   moveFile,
+  noteMessage,
+  retryMessage,
   retrySentFile,
   unsentFiles,
 } from './questions/gateway.ts'
@@ -145,6 +149,10 @@ export const changes = {
   retrySentFile,
   completeFile,
   forgetGatewayFiles,
+  noteMessage,
+  leaseMessages,
+  retryMessage,
+  foundMessage,
   audit,
 }
 

@@ -43,6 +43,7 @@ export interface Schema {
     leased_until: number
   }
   gateway_files: GatewayFileRow
+  gateway_messages: { message_id: string; attempts: number; next_at: number | null; at: number }
   seen_events: { id: string; at: number }
   /** Who writes a chain of audit rows. */
   audit_nodes: { node: string }
@@ -68,6 +69,7 @@ export interface AttachmentRow {
   erased_at: number | null
   record_digest: string | null
   stored: number
+  sent_by: string | null
 }
 
 export interface DeliveryRow {
@@ -151,6 +153,7 @@ export interface FetchRow {
   reason: string | null
   learned_at: number
   settled_at: number | null
+  sent_by: string | null
 }
 
 export interface AlertRow {

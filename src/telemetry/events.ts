@@ -88,6 +88,8 @@ export function createEvents(log: Log, metrics: Metrics) {
         { attachmentId, reason, nextAt: nextAt?.toISOString() ?? null },
         'the conversation of a file is not found',
       ),
+    gatewayMessageNotFound: (messageId: string, reason: string, nextAt: Date | null) =>
+      log.warn({ messageId, reason, nextAt }, 'the conversation of a message with files is not found'),
     gatewayFailed: (error: unknown) => log.error(causes(error), 'the gateway failed at something'),
     fileErased(attachmentId: AttachmentId, who: string) {
       metrics.erased.inc()

@@ -82,7 +82,9 @@ export function gatewayContract(name: string, open: () => Promise<OpenedRecords>
       await records.askLookups({ asks, at: later(6), backfill: null })
       const term = { lease: 'l', now: later(6), until: later(60), limit: 1 }
       const [leased] = await records.leaseLookups({ ...term, backfills: false })
-      const learned = [{ messageId: 'm1', sourceId: 'p1', filename: 'photo.jpg', declaredType: 'image/jpeg' }]
+      const learned = [
+        { messageId: 'm1', sourceId: 'p1', filename: 'photo.jpg', declaredType: 'image/jpeg', sentBy: null },
+      ]
       const outcome = { kind: 'done' as const, learned, scan: 'required' as const }
       expect(await records.settleLookup({ leased: leased!, outcome, at: later(7) })).toBe(0)
     })
@@ -150,7 +152,9 @@ export function gatewayContract(name: string, open: () => Promise<OpenedRecords>
         limit: 1,
         backfills: false,
       })
-      const learned = [{ messageId: 'm1', sourceId: 'g1', filename: 'photo.jpg', declaredType: 'image/jpeg' }]
+      const learned = [
+        { messageId: 'm1', sourceId: 'g1', filename: 'photo.jpg', declaredType: 'image/jpeg', sentBy: null },
+      ]
       await records.settleLookup({ leased: leased!, outcome: { kind: 'done', learned, scan: 'required' }, at: epoch })
       const id = await clear()
       await records.fileSent({ ...key, messageId: 'm1', at: later(1) })
@@ -185,6 +189,28 @@ export function gatewayContract(name: string, open: () => Promise<OpenedRecords>
       await records.erase(erasure(one.attachment.id, later(2)))
       await records.forgetGatewayFiles({ before: later(1), completedBefore: epoch })
       expect(await known()).toBeNull()
+    })
+
+    it('of our own side is noted by its message once, and looked for until its conversation is found', async () => {
+      const { records } = await opened()
+      const note = () => records.noteMessage({ messageId: 'm9', at: epoch })
+      await note()
+      await note()
+      const leased = (seconds: number) =>
+        records.leaseMessages({ now: later(seconds), until: later(seconds + 60), limit: 5 })
+      expect(await leased(0)).toEqual([{ messageId: 'm9', attempts: 0 }])
+      expect(await leased(1)).toEqual([])
+      await records.retryMessage({ messageId: 'm9', nextAt: later(5) })
+      expect(await leased(5)).toEqual([{ messageId: 'm9', attempts: 1 }])
+      await records.foundMessage({ messageId: 'm9', conversationId: 'c9', at: later(6) })
+      expect(await records.lookupState({ conversationId: 'c9', messageId: 'm9' })).toMatchObject({ state: 'pending' })
+      expect(await leased(999)).toEqual([])
+      await records.noteMessage({ messageId: 'm8', at: epoch })
+      await records.retryMessage({ messageId: 'm8', nextAt: null })
+      expect(await leased(999)).toEqual([])
+      await records.forgetGatewayFiles({ before: epoch, completedBefore: later(1) })
+      await records.noteMessage({ messageId: 'm8', at: later(2) })
+      expect(await leased(999)).toMatchObject([{ messageId: 'm8' }])
     })
 
     it('that nobody sent is told of after its time, and forgotten once it is erased', async () => {

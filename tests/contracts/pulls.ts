@@ -389,5 +389,5 @@ export function pullContract(name: string, open: () => Promise<OpenedRecords>): 
 }
 
 function file(messageId: string, sourceId: string, filename = 'scan.pdf'): Learned {
-  return { messageId, sourceId, filename, declaredType: 'application/pdf' }
+  return { messageId, sourceId, filename, declaredType: 'application/pdf', sentBy: null }
 }

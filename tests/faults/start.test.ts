@@ -1,7 +1,7 @@
 import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { dataPaths } from '../../src/service.ts'
+import { dataPaths } from '../../src/installation.ts'
 import { jpegOfSize } from '../fixtures/files.ts'
 import { temporaryFolder } from '../harness.ts'
 import { run, servingAt } from '../journeys/process.ts'

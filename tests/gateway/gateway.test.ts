@@ -4,17 +4,12 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type Attachment, reference } from '../../src/attachment.ts'
 import { type Clock, systemClock } from '../../src/clock.ts'
-import { fakeEngine, gatedEngine } from '../fixtures/engines.ts'
+import { finding, gatedEngine, marker } from '../fixtures/engines.ts'
 import { jpeg, png, text } from '../fixtures/files.ts'
 import { until } from '../genesys/clock.ts'
 import { keys, temporaryFolder } from '../harness.ts'
 import { deploymentId, rawGuest, startGateway } from './start.ts'
 import { fakePlatform } from './upstream.ts'
-
-const marker = 'something harmful'
-const finding = fakeEngine({
-  say: (bytes) => (bytes.includes(marker) ? { verdict: 'infected', detail: 'Eicar' } : { verdict: 'clean' }),
-})
 
 const fileOf = ({ name, type, bytes }: { name: string; type: string; bytes: Buffer }) => ({ name, mime: type, bytes })
 

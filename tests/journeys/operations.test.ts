@@ -114,6 +114,7 @@ describe('the policy', () => {
       keep: 'original',
       quarantine: { codes: [], engineDown: false, days: 30, secondPerson: false },
       rescanDays: 7,
+      agentFiles: 'ignore',
       deployments: {},
     })
   })

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest'
 import type { Attachment } from '../../src/attachment.ts'
 import { systemClock } from '../../src/clock.ts'
 import { readConfig } from '../../src/config.ts'
-import { openRecords } from '../../src/service.ts'
+import { openRecords } from '../../src/installation.ts'
 import { jpeg, jpegOfSize, png, text } from '../fixtures/files.ts'
 import {
   eventually,

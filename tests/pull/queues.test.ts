@@ -1,10 +1,13 @@
 import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { mediaHosts } from '../../src/genesys/media/hosts.ts'
 import { createListener } from '../../src/genesys/notifications/listener.ts'
 import { jpeg, png } from '../fixtures/files.ts'
+import { temporaryFolder } from '../folder.ts'
 import { manualClock, until } from '../genesys/clock.ts'
 import { watchedEvents } from '../genesys/start.ts'
 import { start as startPulling } from './start.ts'
@@ -77,6 +80,23 @@ describe('a queue that is listened to', () => {
     // A look at each message and another before each file is fetched; messages of text alone are known as such or looked at once.
     expect(looked).toBeLessThanOrEqual(6 * 2 + 20)
     expect(started.asked('GET', '/downloads/')).toBe(6)
+  })
+
+  it('tells of an agent’s file too, where the policy wants those recorded', async () => {
+    const policyFile = join(await temporaryFolder(), 'policy.json')
+    await writeFile(policyFile, JSON.stringify({ agentFiles: 'record' }))
+    const started = await start({ env: { CLIPGATE_POLICY_FILE: policyFile } })
+    started.startAll()
+    await started.listening()
+    const { id } = started.emulator.createConversation()
+    const { type, bytes } = await png()
+    started.emulator.agentSends(id, 'Here it is', { name: 'ours.png', mime: type, bytes })
+    const [ours] = await started.accepted(1)
+    expect(ours).toMatchObject({ conversationId: id, filename: 'ours.png', sentBy: 'agent' })
+    expect(ours).not.toHaveProperty('agentMayHaveSeen')
+    // Who asks for the conversation as a whole finds the same one, and a customer is not told of it.
+    expect(await started.ask(id)).toMatchObject({ count: 0 })
+    expect(await started.accepted(1)).toHaveLength(1)
   })
 
   it('is listened to by several nodes, and each file is fetched once', async () => {

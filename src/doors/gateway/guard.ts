@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../../clock.ts'
+import type { Policy } from '../../intake/policy.ts'
 import type { GatewayState } from '../../records/questions/gateway.ts'
 import type { Records } from '../../records/records.ts'
 import type { Events } from '../../telemetry/events.ts'
@@ -23,7 +24,9 @@ import type { Uploads } from './uploads.ts'
 export interface GuardParts {
   sessions: Sessions
   uploads: Uploads
-  records: Pick<Records, 'gatewayFile' | 'moveFile' | 'fileSent'>
+  records: Pick<Records, 'gatewayFile' | 'moveFile' | 'fileSent' | 'noteMessage'>
+  /** Files of agents and bots that pass. */
+  agentFiles: Policy['agentFiles']
   /** A file is in a conversation that is to be found. */
   sent(): void
   clock: Clock
@@ -212,6 +215,7 @@ export function createGuard(options: GuardOptions, parts: GuardParts): Guard {
       case 'StructuredMessage':
         if (session && body.direction === 'Inbound' && typeof body.id === 'string')
           return echoed(session, frame, body.id, text)
+        if (body.direction === 'Outbound' && typeof body.id === 'string') await outbound(frame, body.id)
         return toClient(text)
       default:
         if (session && refusals.includes(String(frame.class))) await refused(session, tracingId, id)
@@ -261,6 +265,17 @@ export function createGuard(options: GuardOptions, parts: GuardParts): Guard {
       if (await records.fileSent({ session: digest, sourceId, messageId, at: clock.now() })) parts.sent()
     }
     toClient(others.size > 0 ? messageUnder(frame, others) : text)
+  }
+
+  /** Our side has sent something: where the policy wants it, its files are fetched and judged, and the customer does not wait for that. */
+  async function outbound(frame: ServerFrame, messageId: string): Promise<void> {
+    if (parts.agentFiles !== 'record' || attachmentsIn(frame).length === 0) return
+    try {
+      await records.noteMessage({ messageId, at: clock.now() })
+      parts.sent()
+    } catch (error) {
+      events.gatewayFailed(error)
+    }
   }
 
   /** What the platform refuses by the tracing id of what was asked. */

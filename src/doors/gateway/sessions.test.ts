@@ -32,6 +32,17 @@ it('is kept while an outcome waits to be heard, for ten minutes', async () => {
   expect(sessions.ofToken('t1')).not.toBe(back)
 })
 
+it('is kept for an outcome that is told while nobody is there, although its upload ends with that', () => {
+  const { sessions, session, connection } = start()
+  sessions.connect(session, connection)
+  session.uploads.set('a-1', {} as Upload)
+  sessions.disconnect(session, connection)
+  sessions.tellOutcome(session, 'a-1', 'frame')
+  session.uploads.delete('a-1')
+  sessions.uploadEnded(session)
+  expect(sessions.ofToken('t1')).toBe(session)
+})
+
 it('is kept while an upload goes on, and forgotten when that ends', () => {
   const { sessions, session, connection } = start()
   sessions.connect(session, connection)

@@ -125,8 +125,7 @@ export function createUploads(parts: UploadsParts): Uploads {
     [...session.uploads.values()].find(({ platformId }) => platformId === id)
 
   function ended(upload: Upload, code: number, says: string): void {
-    end(upload)
-    sessions.tellOutcome(upload.session, upload.sourceId, uploadFailure(upload.sourceId, code, says, clock.now()))
+    hear(upload, uploadFailure(upload.sourceId, code, says, clock.now()))
   }
 
   /** In the customer's words; what is held waits for a person, and the conversation does not get it. */
@@ -167,8 +166,9 @@ export function createUploads(parts: UploadsParts): Uploads {
   }
 
   function hear(upload: Upload, frame: string): void {
-    end(upload)
+    // First that there is something to come back to: a session with nothing left is forgotten.
     sessions.tellOutcome(upload.session, upload.sourceId, frame)
+    end(upload)
   }
 
   return {
@@ -280,6 +280,7 @@ export function createUploads(parts: UploadsParts): Uploads {
             language,
             filename: fileName,
             declaredType: canonicalType(fileType),
+            sentBy: null,
             delivery: gatewayDelivery({ session: session.digest, sourceId }),
             fetch: null,
             spend: null,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../clock.ts'
 import { BadRequest } from '../../errors.ts'
+import type { Sides } from '../../genesys/conversation.ts'
 import type { Records } from '../../records/records.ts'
 import { asksOf, type PlatformEvent } from './told.ts'
 
@@ -21,7 +22,7 @@ export const mostEvents = 1000
  */
 export async function takeEvents(
   body: unknown,
-  { records, clock }: { records: Pick<Records, 'takeEvents'>; clock: Clock },
+  { sides, records, clock }: { sides: Sides; records: Pick<Records, 'takeEvents'>; clock: Clock },
 ): Promise<TakenEvents> {
   const events = Array.isArray(body) ? body : [body]
   if (events.length > mostEvents) throw new BadRequest('bad_request', `At most ${mostEvents} events at once.`)
@@ -33,7 +34,7 @@ export async function takeEvents(
       if (typeof detail !== 'object' || detail === null)
         throw new BadRequest('bad_request', `Event ${index} has no detail, as EventBridge delivers it.`)
       const named = typeof id === 'string' && id !== '' ? id : JSON.stringify(detail)
-      return { id: createHash('sha256').update(named).digest('hex'), asks: asksOf(detail as PlatformEvent) }
+      return { id: createHash('sha256').update(named).digest('hex'), asks: asksOf(detail as PlatformEvent, sides) }
     }),
     at: clock.now(),
   })

@@ -38,7 +38,7 @@ export async function fetchOne(leased: LeasedFetch, parts: FetchParts): Promise<
   let message: MessageData | null = null
   const source = async (): Promise<Source> => {
     message = await genesys.getMessage(messageId)
-    const found = sourcesOf(message).find(({ sourceId }) => sourceId === leased.sourceId)
+    const found = sourcesOf(message, 'both').find(({ sourceId }) => sourceId === leased.sourceId)
     if (!found) throw new MediaForbidden('the message has this file no more')
     return found
   }
@@ -58,6 +58,7 @@ export async function fetchOne(leased: LeasedFetch, parts: FetchParts): Promise<
         language,
         filename,
         declaredType,
+        sentBy: leased.sentBy,
         delivery: null,
         fetch: { attachmentId, lease, learnedAt },
         spend: null,

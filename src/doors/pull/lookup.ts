@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import type { GenesysClient } from '../../genesys/client.ts'
-import { messagesWithFiles } from '../../genesys/conversation.ts'
+import { messagesWithFiles, type Sides } from '../../genesys/conversation.ts'
 import { GenesysRefused } from '../../genesys/errors.ts'
 import { nextAttemptAt } from '../../outbox/timetable.ts'
 import type { Learned } from '../../records/questions/fetches.ts'
@@ -14,6 +14,7 @@ export interface LookupParts {
   genesys: Pick<GenesysClient, 'getConversation' | 'getMessage' | 'getMessages'>
   records: Pick<Records, 'knownMessages'>
   scan: 'required' | 'off'
+  sides: Sides
   clock: Clock
   events: Pick<Events, 'pullFailed'>
   random?: () => number
@@ -47,20 +48,20 @@ export async function lookUp(leased: LeasedLookup, parts: LookupParts): Promise<
 async function ofMessage(
   conversationId: string,
   messageId: string,
-  { genesys }: LookupParts,
+  { genesys, sides }: LookupParts,
 ): Promise<Learned[] | null> {
   const message = await genesys.getMessage(messageId)
-  return message.conversationId === conversationId ? sourcesOf(message) : null
+  return message.conversationId === conversationId ? sourcesOf(message, sides) : null
 }
 
-async function ofConversation(conversationId: string, { genesys, records }: LookupParts): Promise<Learned[]> {
+async function ofConversation(conversationId: string, { genesys, records, sides }: LookupParts): Promise<Learned[]> {
   const conversation = await genesys.getConversation(conversationId)
   const known = new Set(await records.knownMessages(conversationId))
-  const ids = messagesWithFiles(conversation).filter((id) => !known.has(id))
+  const ids = messagesWithFiles(conversation, sides).filter((id) => !known.has(id))
   const learned: Learned[] = []
   for (let from = 0; from < ids.length; from += mostIds)
     for (const message of await messages(conversationId, ids.slice(from, from + mostIds), genesys))
-      learned.push(...sourcesOf(message))
+      learned.push(...sourcesOf(message, sides))
   return learned
 }
 

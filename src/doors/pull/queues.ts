@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts'
+import type { Sides } from '../../genesys/conversation.ts'
 import type { Frame, Listener, ListenerOptions } from '../../genesys/notifications/listener.ts'
 import type { Ask } from '../../records/questions/lookups.ts'
 import type { Records } from '../../records/records.ts'
@@ -15,6 +16,7 @@ export interface QueueListener {
 
 export interface QueueListenerParts {
   queues: string[]
+  sides: Sides
   createListener(options: Pick<ListenerOptions, 'topics' | 'heard' | 'opened'>): Listener
   records: Pick<Records, 'askLookups' | 'conversationsSince'>
   /** Something was asked for. */
@@ -57,7 +59,7 @@ export function createQueueListener({ queues, createListener, ...parts }: QueueL
       lately.set(id, clock.now().getTime())
       for (const oldest of lately.keys()) if (lately.size > mostRemembered) lately.delete(oldest)
     }
-    const asks = asksOf(frame).filter((one) => !remembered.has(nameOf(one)))
+    const asks = asksOf(frame, parts.sides).filter((one) => !remembered.has(nameOf(one)))
     for (const one of asks) remembered.add(nameOf(one))
     for (const oldest of remembered) if (remembered.size > mostRemembered) remembered.delete(oldest)
     if (asks.length > 0) run(() => ask(asks))

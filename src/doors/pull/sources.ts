@@ -1,5 +1,6 @@
 import mime from 'mime'
 import type { MessageData } from '../../genesys/client.ts'
+import type { Sides } from '../../genesys/conversation.ts'
 import type { MediaSource } from '../../genesys/media/download.ts'
 import { canonicalType, typeOfName } from '../../intake/types.ts'
 import type { Learned } from '../../records/questions/fetches.ts'
@@ -12,10 +13,11 @@ export interface Source extends Learned {
 /** The platform keeps what lies behind an attachment's address for so long after it was sent (FACTS 2.6). */
 export const keptDays = 30
 
-/** The files that a customer sent with a message; none of what we or an agent sent. Links are no files. */
-export function sourcesOf({ id: messageId, direction, normalizedMessage }: MessageData): Source[] {
+/** The files that came with a message. Links are no files. */
+export function sourcesOf({ id: messageId, direction, normalizedMessage }: MessageData, sides: Sides): Source[] {
   const isInbound = (direction ?? normalizedMessage?.direction)?.toLowerCase() === 'inbound'
-  if (!isInbound || messageId === undefined) return []
+  if (messageId === undefined || (!isInbound && sides === 'customer')) return []
+  const ours = normalizedMessage?.originatingEntity === 'Bot' ? 'bot' : 'agent'
   return (normalizedMessage?.content ?? []).flatMap(({ contentType, attachment }, index) => {
     if (contentType !== 'Attachment' || !attachment || attachment.mediaType === 'Link') return []
     const { id, url, filename, mime, contentSizeBytes, sha256 } = attachment
@@ -26,6 +28,7 @@ export function sourcesOf({ id: messageId, direction, normalizedMessage }: Messa
         // Its id is optional in the platform's description; its place in the message does not change.
         sourceId: id ?? `#${index}`,
         filename: name,
+        sentBy: isInbound ? null : ours,
         declaredType: mime ? canonicalType(mime).slice(0, 255) : typeOfName(name),
         media: {
           url: url ?? '',

@@ -43,6 +43,7 @@ export async function push(
       deploymentId: null,
       filename,
       declaredType: declaredType ? canonicalType(declaredType).slice(0, 255) : typeOfName(filename),
+      sentBy: null,
       delivery: key === null ? null : { scope: scopeOf(sender), key },
       fetch: null,
       spend: sender.spend,

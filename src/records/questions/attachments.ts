@@ -5,7 +5,8 @@ import {
   type AttachmentState,
   type Confirmation,
   type Door,
-  seenOf,
+  type Sender,
+  sentAndSeen,
   type Verdict,
   type Way,
 } from '../../attachment.ts'
@@ -137,8 +138,8 @@ export async function storedAmong(db: Kysely<Schema>, ids: string[]): Promise<st
 }
 
 /**
- * What was pulled of a conversation, or of one message of it, and how it stands, newest first; also what came through
- * another door before.
+ * What the customer sent that was pulled of a conversation, or of one message of it, and how it stands, newest first; also what came
+ * through another door before.
  */
 export async function pulledOf(
   db: Kysely<Schema>,
@@ -148,6 +149,7 @@ export async function pulledOf(
     .selectFrom('fetches')
     .select(({ fn }) => fn.coalesce('became', 'attachment_id').as('id'))
     .where('conversation_id', '=', conversationId)
+    .where('sent_by', 'is', null)
     .$if(messageId !== null, (some) => some.where('message_id', '=', messageId!))
     .orderBy('learned_at', 'desc')
     .orderBy('attachment_id', 'desc')
@@ -241,7 +243,7 @@ function toAttachment(row: Row): Attachment {
     verdicts: JSON.parse(row.verdicts) as Verdict[],
     confirmation: toConfirmation(row),
     receivedAt: new Date(row.received_at).toISOString(),
-    ...seenOf(row.door as Door),
+    ...sentAndSeen(row.door as Door, row.sent_by as Sender | null),
   }
 }
 
@@ -276,7 +278,7 @@ function toFetch(row: Selectable<FetchRow> & { filename: string; declared_type: 
     verdicts: [],
     confirmation: null,
     receivedAt: new Date(row.learned_at).toISOString(),
-    ...seenOf('pull'),
+    ...sentAndSeen('pull', row.sent_by as Sender | null),
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import { type AttachmentId, newAttachmentId } from '../../attachment.ts'
+import { type AttachmentId, newAttachmentId, type Sender } from '../../attachment.ts'
 import type { Schema } from '../schema.ts'
 import { type NewAlert, oweAlert } from './alerts.ts'
 import { type AuditEntry, audit } from './audit.ts'
@@ -12,6 +12,8 @@ export interface Learned {
   sourceId: string
   filename: string
   declaredType: string
+  /** Null: the customer. */
+  sentBy: Sender | null
 }
 
 /** Keeps the attachments that are not known yet as to be fetched. Returns how many there were. */
@@ -28,7 +30,7 @@ export async function learn(
 ): Promise<number> {
   const at = about.at.getTime()
   let count = 0
-  for (const { messageId, sourceId, filename, declaredType } of about.learned) {
+  for (const { messageId, sourceId, filename, declaredType, sentBy } of about.learned) {
     const id = newAttachmentId()
     const { numInsertedOrUpdatedRows } = await db
       .insertInto('fetches')
@@ -48,6 +50,7 @@ export async function learn(
         reason: null,
         learned_at: at,
         settled_at: null,
+        sent_by: sentBy,
       })
       .onConflict((conflict) => conflict.columns(['conversation_id', 'message_id', 'source_id']).doNothing())
       .executeTakeFirstOrThrow()
@@ -98,6 +101,7 @@ export async function leaseFetches(
         'language',
         'learned_at',
         'attempts',
+        'sent_by',
         'filename',
         'declared_type',
       ])
@@ -124,6 +128,7 @@ export async function leaseFetches(
     sourceId: row.source_id,
     filename: row.filename,
     declaredType: row.declared_type,
+    sentBy: row.sent_by as Sender | null,
     language: row.language,
     learnedAt: new Date(row.learned_at),
     attempts: row.attempts,

@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import type { Attachment, AttachmentId, AttachmentState } from '../../attachment.ts'
 import type { Schema } from '../schema.ts'
 import { attachment } from './attachments.ts'
+import { askLookups } from './lookups.ts'
 import { oweConfirmation } from './outbox.ts'
 import type { Delivery } from './settle.ts'
 
@@ -266,6 +267,7 @@ async function knownByMessage(
       attempts: 0,
       next_at: at.getTime(),
       learned_at: at.getTime(),
+      sent_by: null,
       ...here,
     })
     .onConflict((conflict) => conflict.columns(['conversation_id', 'message_id', 'source_id']).doNothing())
@@ -343,6 +345,67 @@ export async function forgetGatewayFiles(
     .where('state', 'in', ['completed', 'sent', 'sending'])
     .where('at', '<', completedBefore.getTime())
     .execute()
+  await db.deleteFrom('gateway_messages').where('at', '<', completedBefore.getTime()).execute()
+}
+
+/** Keeps that a message with files of our side passed: its conversation is to be found. */
+export async function noteMessage(
+  db: Kysely<Schema>,
+  { messageId, at }: { messageId: string; at: Date },
+): Promise<void> {
+  await db
+    .insertInto('gateway_messages')
+    .values({ message_id: messageId, attempts: 0, next_at: at.getTime(), at: at.getTime() })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
+}
+
+/** A message whose conversation is to be found, and the attempts that began before this one. */
+export interface NotedMessage {
+  messageId: string
+  attempts: number
+}
+
+/** Takes what is due: nobody else takes it until then. */
+export async function leaseMessages(
+  db: Kysely<Schema>,
+  { now, until, limit }: { now: Date; until: Date; limit: number },
+): Promise<NotedMessage[]> {
+  const rows = await db
+    .selectFrom('gateway_messages')
+    .select(['message_id', 'attempts'])
+    .where('next_at', '<=', now.getTime())
+    .orderBy('next_at')
+    .limit(limit)
+    .execute()
+  for (const { message_id } of rows)
+    await db
+      .updateTable('gateway_messages')
+      .set(({ eb }) => ({ next_at: until.getTime(), attempts: eb('attempts', '+', 1) }))
+      .where('message_id', '=', message_id)
+      .execute()
+  return rows.map(({ message_id, attempts }) => ({ messageId: message_id, attempts }))
+}
+
+/** It could not be found now. Null: it is not looked for any more. */
+export async function retryMessage(
+  db: Kysely<Schema>,
+  { messageId, nextAt }: { messageId: string; nextAt: Date | null },
+): Promise<void> {
+  await db
+    .updateTable('gateway_messages')
+    .set({ next_at: nextAt?.getTime() ?? null })
+    .where('message_id', '=', messageId)
+    .execute()
+}
+
+/** Its conversation is found: the pull door looks at it. */
+export async function foundMessage(
+  db: Kysely<Schema>,
+  { messageId, conversationId, at }: { messageId: string; conversationId: string; at: Date },
+): Promise<void> {
+  await askLookups(db, { asks: [{ conversationId, messageId, language: null }], at })
+  await db.deleteFrom('gateway_messages').where('message_id', '=', messageId).execute()
 }
 
 /** How many are sent and belong to no conversation yet. */

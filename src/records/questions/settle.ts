@@ -108,6 +108,7 @@ export async function settle(db: Kysely<Schema>, settlement: Settlement): Promis
     erased_at: null,
     record_digest: null,
     stored: key ? 1 : 0,
+    sent_by: attachment.sentBy ?? null,
   })
   await keepWords(db, { id: attachment.id, filename: attachment.filename ?? '', receivedAt })
   if (key)

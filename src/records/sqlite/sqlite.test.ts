@@ -64,6 +64,7 @@ describe('an erased attachment', () => {
       sourceId: 'a',
       filename: i % 10 === 3 ? `passport-of-jane-${i}.jpg` : `neighbour-${i}.jpg`,
       declaredType: 'image/jpeg',
+      sentBy: null,
     }))
     const [now, until] = [later(0), later(60)]
     await records.askLookups({ asks: [{ conversationId: 'c1', messageId: null, language: null }], at: now })
