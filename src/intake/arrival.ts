@@ -8,6 +8,8 @@ export interface Arrival {
   /** Of Web Messaging, where the door knows it. */
   deploymentId: string | null
   conversationId: string | null
+  /** Whose quota it uses up: its conversation's, or its session's where that is not known yet. Null: nobody's. */
+  countsFor: string | null
   messageId: string | null
   /** Of the customer, as the sender says it; null: the installation's own. */
   language: string | null

@@ -47,7 +47,7 @@ export type Intake = (arrival: Arrival, caller: Caller) => Promise<Outcome>
 export async function intake(arrival: Arrival, caller: Caller, parts: IntakeParts): Promise<Outcome> {
   // What may be known already must be answered as it was, quota or not; and who has proved nothing is told nothing.
   const mayBeKnown = arrival.delivery !== null || arrival.messageId !== null || arrival.unproven
-  if (!mayBeKnown) await parts.quotas.foresee(arrival.conversationId)
+  if (!mayBeKnown) await parts.quotas.foresee(arrival.countsFor)
   const leave = await parts.admission.enter(arrival.delivery, arrival)
   try {
     // Also of what was known under another: two who fetch the same file never write over, or remove, each other's bytes.
@@ -66,7 +66,7 @@ export async function intake(arrival: Arrival, caller: Caller, parts: IntakePart
         if (arrival.spend && !(await parts.records.spend(arrival.spend))) throw new Unauthorized(usedUp)
         return { attachment, repeated: true }
       }
-      if (mayBeKnown) await parts.quotas.foresee(arrival.conversationId)
+      if (mayBeKnown) await parts.quotas.foresee(arrival.countsFor)
       const judgement = await judge(arrival, file, parts, (copy) => left.add(copy))
       if (judgement.state !== 'refused') {
         await parts.storage.adopt(id, judgement.file)
@@ -136,7 +136,7 @@ async function settle(
       confirmation: owed,
       delivery,
       spend: arrival.spend,
-      quotaUse: quotas.useOf(conversationId, kept?.size ?? 0),
+      quotaUse: quotas.useOf(arrival.countsFor, kept?.size ?? 0),
       fetch: arrival.fetch && { attachmentId: arrival.fetch.attachmentId, lease: arrival.fetch.lease },
       hold: hold || null,
       verdicts: judgement.remember,

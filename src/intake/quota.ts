@@ -3,7 +3,7 @@ import { Throttled } from '../errors.ts'
 import type { Quota, QuotaUse } from '../records/questions/quota.ts'
 import type { Records } from '../records/records.ts'
 
-/** What each conversation may send on a day. The commit of a record decides; here it is foreseen. */
+/** What each conversation, or each session of the gateway, may send on a day. The commit of a record decides; here it is foreseen. */
 export interface Quotas {
   /** Throws `Throttled` when not one more file may come today, before more work is done for it. */
   foresee(conversationId: string | null): Promise<void>

@@ -269,6 +269,21 @@ describe('secrets', () => {
   })
 })
 
+it('a session may send so much on a day, whatever its connections', async () => {
+  const { address } = await startGateway({ env: { QUOTA_FILES_PER_CONVERSATION_DAY: '2' } })
+  const token = randomUUID()
+  const statuses: number[] = []
+  for (const _ of [1, 2, 3]) {
+    const customer = await rawGuest(address, token)
+    await customer.configure()
+    const file = await png()
+    const { body } = await customer.announce(file)
+    statuses.push((await customer.put(body, file.bytes)).status)
+    customer.socket.terminate()
+  }
+  expect(statuses).toEqual([200, 200, 429])
+})
+
 describe('what the platform says', () => {
   async function faked(options: Parameters<typeof startGateway>[0] = {}) {
     const platform = await fakePlatform()

@@ -237,6 +237,51 @@ describe('everything else', () => {
     expect(await answers(relayed)).toEqual(await answers(direct))
   })
 
+  it('a session with a file and an agent’s answer is told as it is without us, but for where the file is put', async () => {
+    const { address, emulator } = await startGateway()
+    const file = await png()
+    const session = async (at: string) => {
+      const attachmentId = randomUUID()
+      const guest = await rawGuest(at)
+      await guest.configure({ tracingId: 't1' })
+      await guest.ask({ action: 'onMessage', tracingId: 't2', message: { type: 'Text', text: 'Grüße 今日は \u0000' } })
+      const { body } = await guest.announce(file, { attachmentId, tracingId: 't3' })
+      await guest.put(body, file.bytes)
+      await guest.outcomeOf(attachmentId)
+      await guest.ask({ action: 'getAttachment', attachmentId, tracingId: 't4' })
+      await guest.sendFile(attachmentId, { tracingId: 't5', metadata: { mine: '1' } })
+      const { id } = emulator.conversations().at(-1)!
+      emulator.agentSends(id, 'Thank you', { name: file.name, mime: file.type, bytes: file.bytes })
+      await guest.take(({ body: said }) => said.direction === 'Outbound' && said.text === 'Thank you')
+      emulator.endConversation(id)
+      await guest.take(({ body: said }) => said.type === 'Event')
+      return { texts: guest.texts.map((one) => one.replaceAll(attachmentId, 'attachment')), put: body.url as string }
+    }
+    const [direct, relayed] = [await session(`${emulator.url.replace('http', 'ws')}/v1`), await session(address)]
+    const given = (texts: string[]) =>
+      texts.find((one) => one.includes('"PresignedUrlResponse"') && one.includes('"t3"'))
+    const [theirs, ours] = [JSON.parse(given(direct.texts)!), JSON.parse(given(relayed.texts)!)]
+    expect(Object.keys(ours)).toEqual(Object.keys(theirs))
+    expect({ ...ours, body: { ...ours.body, url: '', headers: {} } }).toEqual({
+      ...theirs,
+      body: { ...theirs.body, url: '', headers: {} },
+    })
+    expect(relayed.put).not.toContain(emulator.url)
+    // What is another in each session: times, ids that the platform makes, and addresses signed for a while.
+    const masked = (texts: string[]) =>
+      texts
+        .filter((one) => one !== given(texts))
+        .map((one) =>
+          one
+            .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'time')
+            .replace(/"expirationDate":"?\d+"?/g, '')
+            .replace(new RegExp(`${emulator.url}[^"]+`, 'g'), 'address')
+            .replace(/"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}"/g, '"made"'),
+        )
+    expect(masked(relayed.texts)).toEqual(masked(direct.texts))
+    expect(relayed.texts.length).toBeGreaterThan(7)
+  })
+
   it('a session that is taken up again is the same, and hears of the agent', async () => {
     const { address } = await startGateway()
     const token = randomUUID()

@@ -266,6 +266,26 @@ describe('migrate and doctor', () => {
     expect(findings).toContainEqual({ what: 'scan', state: 'warning', says: expect.stringContaining('unscanned') })
   })
 
+  it('doctor looks at each deployment that the gateway relays', async () => {
+    const emulator = await startEmulator({ port: 0 })
+    onTestFinished(() => emulator.close())
+    const known = '00000000-0000-4000-8000-00000000d001'
+    const unknown = '00000000-0000-4000-8000-00000000d009'
+    const env = {
+      ...testEnvironment(await temporaryFolder(), emulator.url),
+      CLIPGATE_GATEWAY_DEPLOYMENTS: `${known},${unknown}`,
+      CLIPGATE_GENESYS_GUEST_URL: emulator.url,
+      CLIPGATE_GENESYS_CDN_URL: emulator.url,
+    }
+    const { code, out } = await clipgate(['doctor'], env)
+    expect(code).toBe(1)
+    expect(out).toMatch(new RegExp(`ok +gateway: deployment ${known} is relayed`))
+    expect(out).toMatch(new RegExp(`failed +gateway: deployment ${unknown}: Genesys Cloud knows no such deployment`))
+    expect(out).toMatch(/warning +gateway: clients are sent to http:/)
+    emulator.setSwitches({ attachments: 'disabled' })
+    expect((await clipgate(['doctor'], env)).out).toMatch(/warning +gateway: .* does not let customers send files/)
+  })
+
   it('doctor waits for a platform that cannot be reached, and says so in the end', async () => {
     const env = testEnvironment(await temporaryFolder(), 'http://127.0.0.1:9')
     const { code, out } = await clipgate(['doctor'], env)

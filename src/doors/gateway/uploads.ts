@@ -276,6 +276,7 @@ export function createUploads(parts: UploadsParts): Uploads {
             door: 'gateway',
             deploymentId: upload.deploymentId,
             conversationId: null,
+            countsFor: `session ${session.digest}`,
             messageId: null,
             language,
             filename: fileName,

@@ -54,6 +54,7 @@ export async function fetchOne(leased: LeasedFetch, parts: FetchParts): Promise<
         door: 'pull',
         deploymentId: null,
         conversationId,
+        countsFor: conversationId,
         messageId,
         language,
         filename,

@@ -40,6 +40,7 @@ export async function push(
     const arrival: Arrival = {
       ...about,
       door: 'push',
+      countsFor: about.conversationId,
       deploymentId: null,
       filename,
       declaredType: declaredType ? canonicalType(declaredType).slice(0, 255) : typeOfName(filename),
