@@ -81,6 +81,10 @@ export function createEvents(log: Log, metrics: Metrics) {
       metrics.gatewayTroubles.inc({ kind: 'upload' })
       log.error({ attachmentId, ...causes(error) }, 'a file could not be handed on to genesys')
     },
+    gatewayUploadLost(deploymentId: string): void {
+      metrics.gatewayTroubles.inc({ kind: 'upload' })
+      log.error({ deploymentId }, 'the platform took a file and does not know it')
+    },
     gatewayCompleted: (attachmentId: AttachmentId, conversationId: string) =>
       log.info({ attachmentId, conversationId }, 'the conversation of a file is found'),
     gatewayIncomplete: (attachmentId: AttachmentId, reason: string, nextAt: Date | null) =>

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { systemClock } from '../../src/clock.ts'
+import { type Clock, systemClock } from '../../src/clock.ts'
 import { fakeEngine, gatedEngine } from '../fixtures/engines.ts'
 import { png } from '../fixtures/files.ts'
 import { until } from '../genesys/clock.ts'
@@ -390,6 +390,28 @@ describe('what the platform says', () => {
     })
     platform.success(id)
     expect(await customer.outcomeOf(id)).toMatchObject({ class: 'UploadSuccessEvent' })
+  })
+
+  it('of a file that it took and does not know afterwards is a failure, in the end', async () => {
+    const pauses = [2000, 4000, 8000, 16_000, 32_000, 60_000]
+    const wait: Clock['wait'] = (ms, signal) => systemClock.wait(pauses.includes(ms) ? 1 : ms, signal)
+    const all = await faked({ overrides: { clock: { ...systemClock, wait } } })
+    const { platform, customer } = all
+    platform.configured()
+    const id = await putTo(all)
+    const answered = new Set<string>()
+    await until(() => {
+      for (const { action, tracingId } of platform.frames())
+        if (action === 'getAttachment' && !answered.has(String(tracingId))) {
+          answered.add(String(tracingId))
+          platform.say({ type: 'response', class: 'string', code: 4009, body: 'Attachment not found', tracingId })
+        }
+      return customer.heard.some(({ class: name }) => name === 'UploadFailureEvent')
+    })
+    expect(await customer.outcomeOf(id)).toMatchObject({ body: { errorCode: 5000 } })
+    expect(answered.size).toBe(6)
+    customer.say({ action: 'onMessage', message: { content: [inMessage(id)] } })
+    expect(await customer.take(({ class: name }) => name === 'string')).toMatchObject({ code: 4010 })
   })
 
   it('to the upload is asked again where it may be, and else told as a failure', async () => {

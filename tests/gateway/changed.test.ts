@@ -146,8 +146,14 @@ describe('an address whose time is over', () => {
     platform.say({ ...answer, class: 'PresignedUrlResponse', body: address })
     await until(() => platform.puts.length === 2)
     expect(platform.puts[1]).toMatchObject({ url: '/bucket/again', headers: { 'x-amz-tagging': 'c=d' } })
+    // What the platform says of the id that was given up is not the client's file's.
+    const failure = { errorCode: 4008, errorMessage: 'expired', timestamp: '2026-10-02T09:14:07.512Z' }
+    const saysFailed = () =>
+      platform.say({ type: 'message', class: 'UploadFailureEvent', code: 200, body: { attachmentId, ...failure } })
+    saysFailed()
     platform.success(id)
     expect(await customer.outcomeOf(attachmentId)).toMatchObject({ class: 'UploadSuccessEvent' })
+    saysFailed()
     // What is asked about it afterwards is asked under the id that the platform knows, and answered under the client's.
     customer.say({
       action: 'onMessage',
@@ -155,6 +161,7 @@ describe('an address whose time is over', () => {
     })
     await until(() => platform.heard.length === 4)
     expect(platform.frames()[3]).toMatchObject({ message: { content: [{ attachment: { id } }] } })
+    expect(customer.heard.map(({ class: name }) => name)).not.toContain('UploadFailureEvent')
     expect(customer.texts.join()).not.toContain(id)
   })
 

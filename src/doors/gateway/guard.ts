@@ -84,12 +84,12 @@ export function createGuard(options: GuardOptions, parts: GuardParts): Guard {
       const tracingId = `clipgate-${randomBytes(16).toString('hex')}`
       return new Promise((resolve) => {
         const ended = new AbortController()
+        // Stays for an answer that comes too late: it is none of the client's.
         const answered = (answer: ServerFrame | null) => {
-          ours.delete(tracingId)
           ended.abort()
           resolve(answer)
         }
-        ours.set(tracingId, answered)
+        watch(ours, tracingId, answered)
         if (!say(JSON.stringify({ ...request, token: lastToken, tracingId }))) return answered(null)
         void clock.wait(answerMs, ended.signal).then(() => answered(null))
       })
@@ -100,7 +100,7 @@ export function createGuard(options: GuardOptions, parts: GuardParts): Guard {
   function forget(): void {
     if (session) sessions.disconnect(session, connection)
     for (const answered of ours.values()) answered(null)
-    for (const asked of [gets, sends]) asked.clear()
+    for (const asked of [gets, sends, ours]) asked.clear()
   }
 
   /** The connection is this session's from now on. */
@@ -196,7 +196,10 @@ export function createGuard(options: GuardOptions, parts: GuardParts): Guard {
     const id = typeof body.attachmentId === 'string' ? body.attachmentId : null
     const tracingId = typeof frame.tracingId === 'string' ? frame.tracingId : null
     const asked = tracingId === null ? undefined : ours.get(tracingId)
-    if (asked) return asked(frame)
+    if (asked) {
+      ours.delete(tracingId!)
+      return asked(frame)
+    }
     switch (frame.class) {
       case 'PresignedUrlResponse':
         return address(frame, body, id, text)
@@ -204,8 +207,7 @@ export function createGuard(options: GuardOptions, parts: GuardParts): Guard {
         if (session && id !== null) uploads.succeeded(session, id, frame, text)
         return
       case 'UploadFailureEvent':
-        if (session && id !== null && (await uploads.failed(session, id, frame, text))) return
-        return toClient(text)
+        return failed(frame, id, text)
       case 'AttachmentDeletedResponse':
         return session && id !== null ? deleted(session, frame, id, text) : toClient(text)
       case 'SessionResponse':
@@ -243,6 +245,17 @@ export function createGuard(options: GuardOptions, parts: GuardParts): Guard {
     // Who announced it must not wait for ever.
     if (id !== null) tell(uploadFailure(id, 5000, 'No address was given for the file.', clock.now()))
     events.gatewayAddressHeldBack(deploymentId)
+  }
+
+  async function failed(frame: ServerFrame, id: string | null, text: string): Promise<void> {
+    if (session && id !== null) {
+      if (await uploads.failed(session, id, frame, text)) return
+      const known = await records.gatewayFile({ session: session.digest, id })
+      // Of an address that was given up for another: the client's file is well.
+      if (known && known.platformId !== id) return
+      return toClient(withId(frame, text, known?.sourceId ?? id))
+    }
+    toClient(text)
   }
 
   async function deleted({ digest }: GuestSession, frame: ServerFrame, id: string, text: string): Promise<void> {

@@ -20,7 +20,7 @@ export interface HandOnParts {
 export type HandOn = (upload: Upload, attachment: Attachment, contentType: string | null) => Promise<void>
 
 /** A client that is away may come back within this time (FACTS 1.6: five minutes). */
-const awayMs = 10 * 60_000
+export const awayMs = 10 * 60_000
 /** Answers to an announcement that said to ask later, or never came. */
 const mostAnnouncements = 5
 const pauseMs = 2000

@@ -45,6 +45,8 @@ export interface Upload {
   link: { token: string; secret: string; until: number } | null
   /** The platform's word that it has the file, which waits for ours. */
   success: string | null
+  /** Aborts when nothing is left of it. */
+  ended: AbortController
 }
 
 export interface Sessions {

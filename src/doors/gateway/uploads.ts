@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID, timingSafeEqual } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import type { Attachment } from '../../attachment.ts'
 import type { Clock } from '../../clock.ts'
 import { BadRequest, Conflict, NotFound, type RefusalCode, Refused } from '../../errors.ts'
@@ -11,7 +12,7 @@ import { gatewayDelivery } from '../../records/questions/gateway.ts'
 import type { Records } from '../../records/records.ts'
 import type { Events } from '../../telemetry/events.ts'
 import { isRecord, type ServerFrame, uploadFailure, uploadSuccess, withId } from './frames.ts'
-import { createHandOn } from './handOn.ts'
+import { awayMs, createHandOn } from './handOn.ts'
 import type { Connection, GuestSession, Sessions, Upload } from './sessions.ts'
 
 export interface Announced {
@@ -55,7 +56,7 @@ export interface Uploads {
   refused(session: GuestSession, match: { tracingId: string | null; attachmentId: string | null }): Promise<void>
   /** The platform says that it has the file: the client hears that once the file is cleared. */
   succeeded(session: GuestSession, platformId: string, frame: ServerFrame, text: string): void
-  /** The platform says that the upload came to nothing, which the client hears. False: of an upload that nobody waits for. */
+  /** The platform says that an upload came to nothing: the client hears it of its own. False: nobody waits for this one. */
   failed(session: GuestSession, platformId: string, frame: ServerFrame, text: string): Promise<boolean>
   /**
    * Takes the bytes of a file that was announced. Resolves once it is judged; `told` is called when the answer is out, and then the
@@ -78,8 +79,8 @@ export interface Uploads {
 }
 
 const linkMs = 10 * 60_000
-/** The platform tells its success at once. */
-const successMs = 2000
+/** The platform tells its success at once. Where that was lost, or does not come, it is asked, for two minutes in all. */
+const askPausesMs = [2000, 4000, 8000, 16_000, 32_000, 60_000]
 const stopMs = 10_000
 /** Announced and not decided on, at once in one session. */
 const mostOpen = 20
@@ -99,10 +100,13 @@ export function createUploads(parts: UploadsParts): Uploads {
   const byToken = new Map<string, Upload>()
   const running = new Set<Promise<void>>()
   const stopping = new AbortController()
+  // As many as there are uploads wait for a moment.
+  setMaxListeners(0, stopping.signal)
   const handOn = createHandOn({ sessions, guest, open: parts.open, clock, signal: stopping.signal })
 
   const now = () => clock.now().getTime()
   const end = (upload: Upload) => {
+    upload.ended.abort()
     if (upload.link) byToken.delete(upload.link.token)
     upload.session.uploads.delete(upload.sourceId)
     sessions.uploadEnded(upload.session)
@@ -150,19 +154,34 @@ export function createUploads(parts: UploadsParts): Uploads {
     if (!(await move(upload, 'cleared', attachment))) return end(upload)
     upload.state = 'cleared'
     if (upload.success !== null) return hear(upload, upload.success)
-    // It may have been told to a connection that was gone.
-    await clock.wait(successMs, stopping.signal)
-    const [connection] = upload.session.ready
-    if (connection) await confirm(upload, connection)
+    for (const pause of askPausesMs) {
+      await clock.wait(pause, AbortSignal.any([upload.ended.signal, stopping.signal]))
+      if (!waits(upload)) return
+      const connection = await sessions.ready(upload.session, awayMs, stopping.signal)
+      // Nobody is there who could send it.
+      if (!connection) return end(upload)
+      await confirm(upload, connection)
+    }
+    if (waits(upload)) await failedAfterAll(upload)
   }
+
+  const waits = (upload: Upload) =>
+    upload.state === 'cleared' && !upload.ended.signal.aborted && !stopping.signal.aborted
 
   /** Whether the platform has a file that it has not told of, or not to anybody who was there. */
   async function confirm(upload: Upload, connection: Connection): Promise<void> {
-    const waits = () => upload.session.uploads.get(upload.sourceId) === upload && upload.state === 'cleared'
-    if (!waits()) return
+    if (!waits(upload)) return
     const answer = await connection.ask({ action: 'getAttachment', attachmentId: upload.platformId })
     const url = isRecord(answer?.body) ? answer.body.url : null
-    if (waits() && typeof url === 'string') hear(upload, uploadSuccess(upload.sourceId, url, clock.now()))
+    if (waits(upload) && typeof url === 'string') hear(upload, uploadSuccess(upload.sourceId, url, clock.now()))
+  }
+
+  /** The platform has taken the bytes, and does not know the file. */
+  async function failedAfterAll(upload: Upload): Promise<void> {
+    const key = { session: upload.session.digest, sourceId: upload.sourceId }
+    await records.moveFile({ ...key, from: ['cleared'], to: 'failed', at: clock.now() })
+    events.gatewayUploadLost(upload.deploymentId)
+    ended(upload, unexpected, 'The file could not be handed on.')
   }
 
   function hear(upload: Upload, frame: string): void {
@@ -199,10 +218,11 @@ export function createUploads(parts: UploadsParts): Uploads {
         target: null,
         link: null,
         success: null,
+        ended: new AbortController(),
       }
       session.uploads.set(sourceId, upload)
       // No answer came, or no bytes did.
-      void clock.wait(2 * linkMs, stopping.signal).then(() => {
+      void clock.wait(2 * linkMs, upload.ended.signal).then(() => {
         if (upload.state === 'asked' || upload.state === 'linked') end(upload)
       })
       return upload
@@ -249,7 +269,8 @@ export function createUploads(parts: UploadsParts): Uploads {
 
     async failed(session, platformId, frame, text) {
       const upload = byPlatformId(session, platformId)
-      if (!upload) return false
+      // Of an address that was given up for another.
+      if (!upload) return session.uploads.has(platformId)
       const { sourceId } = upload
       const key = { session: session.digest, sourceId }
       await records.moveFile({ ...key, from: ['announced', 'cleared'], to: 'failed', at: clock.now() })
