@@ -18,6 +18,7 @@ const arrival: Named = {
 
 const whole = (sha256: string): Spooled => ({
   tooLarge: false,
+  examined: null,
   id: newAttachmentId(),
   dataKey: Buffer.alloc(32),
   path: '/nowhere',

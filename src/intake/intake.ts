@@ -8,6 +8,7 @@ import type { Events } from '../telemetry/events.ts'
 import type { Admission } from './admission.ts'
 import type { Arrival } from './arrival.ts'
 import { deliveryOf, sameAnswer } from './deliveries.ts'
+import { isReadAsItComes } from './inspect/inspect.ts'
 import { type Judgement, type JudgeParts, judge } from './judge.ts'
 import { policyFor } from './policy.ts'
 import type { Quotas } from './quota.ts'
@@ -52,8 +53,10 @@ export async function intake(arrival: Arrival, caller: Caller, parts: IntakePart
   try {
     // Also of what was known under another: two who fetch the same file never write over, or remove, each other's bytes.
     const id = newAttachmentId()
-    const { maxFileBytes: maxBytes } = policyFor(parts.policy, arrival.deploymentId)
-    const options = { id, dataKey: parts.keys.newDataKey(), maxBytes }
+    const { maxFileBytes: maxBytes, strictness, allowedTypes } = policyFor(parts.policy, arrival.deploymentId)
+    const { declaredType: asked } = arrival
+    const inspection = allowedTypes.includes(asked) && !isReadAsItComes(asked) ? { asked, strictness } : null
+    const options = { id, dataKey: parts.keys.newDataKey(), maxBytes, inspection }
     const file = await parts.spool.spool(arrival.bytes, options)
     /** What lies in the spool and is not taken over. */
     const left = new Set<Spooled>([file])

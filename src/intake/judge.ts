@@ -128,7 +128,7 @@ async function spooledCopy(
   { spool, keys }: JudgeParts,
   copied: (copy: WholeFile) => void,
 ): Promise<WholeFile> {
-  const options = { id, dataKey: keys.newDataKey(), maxBytes: Number.MAX_SAFE_INTEGER }
+  const options = { id, dataKey: keys.newDataKey(), maxBytes: Number.MAX_SAFE_INTEGER, inspection: null }
   const copy = await spool.spool(bytes, options)
   if (copy.tooLarge) throw new Error('a copy without a limit is too large')
   copied(copy)

@@ -18,6 +18,7 @@ async function* none(): AsyncGenerator<Buffer> {}
 function spooled(type: string | null, size = 100): Spooled {
   return {
     tooLarge: false,
+    examined: null,
     id: newAttachmentId(),
     dataKey: Buffer.alloc(32),
     path: '/nowhere',

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import { examine } from '../../src/intake/inspect/examine.ts'
+import { defaultLimits } from '../../src/intake/inspect/limits.ts'
+import { examineQuickly, quickBytes } from '../../src/intake/inspect/quick.ts'
 import { readableTypes } from '../../src/intake/inspect/readers.ts'
+import { bufferSource } from '../../src/intake/inspect/source.ts'
 import { judged } from './judged.ts'
 import { bytesOf, corpus, type Kept } from './kept.ts'
 
@@ -20,6 +24,20 @@ describe('nothing nasty gets through', () => {
   it.each(bad)('$file: $origin', async (sample) => {
     expect(await judge(sample)).toMatchObject({ code: sample.code, detail: expect.any(String) })
   })
+})
+
+it('what is read as it comes is read as it is in the threads for that, and nothing nasty is good there either', async () => {
+  const strictness = { limits: defaultLimits, trailingData: 'refuse' as const }
+  let quick = 0
+  for (const sample of corpus) {
+    const [bytes, inspection] = [bytesOf(sample), { asked: sample.type, strictness }]
+    if (bytes.length > quickBytes) continue
+    const whole = await examine(bufferSource(bytes), sample.type, strictness).catch(() => null)
+    const found = await examineQuickly(bytes, inspection)
+    if (found) quick++
+    if (found) expect([sample.file, found]).toEqual([sample.file, whole])
+  }
+  expect(quick).toBeGreaterThan(good.length / 2)
 })
 
 it('the corpus is large enough to say something, and small enough to keep', () => {

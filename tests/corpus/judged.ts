@@ -37,6 +37,7 @@ export async function judged(
 function spooled(size: number, type: string | null): WholeFile {
   return {
     tooLarge: false,
+    examined: null,
     id: newAttachmentId(),
     dataKey: Buffer.alloc(32),
     path: '',

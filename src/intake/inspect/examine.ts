@@ -12,9 +12,16 @@ export type Examined = Found
  * Is this file what it says, whole, bounded and free of active content? Throws `Refused`. A type that we have no reader for is
  * looked at for other formats only.
  */
-export async function examine(file: Source, asked: string, { limits, trailingData }: Strictness): Promise<Examined> {
+export async function examine(
+  file: Source,
+  asked: string,
+  { limits, trailingData }: Strictness,
+  mostSteps?: number,
+): Promise<Examined> {
   const reader = readerOf(asked)
-  const found = reader ? await reader.read(file, asked, beginWork(limits, readInside)) : { type: asked, end: file.size }
+  const found = reader
+    ? await reader.read(file, asked, beginWork(limits, readInside, mostSteps))
+    : { type: asked, end: file.size }
   if (found.type !== asked) throw new Refused('type_mismatch', `Declared as ${asked}, but it is ${found.type}.`)
   checkDisguises(file, found)
   if (found.end === file.size || isPadding(file, found.end)) return { ...found, end: file.size }

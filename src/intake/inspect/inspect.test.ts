@@ -17,7 +17,12 @@ const strictness = { limits: defaultLimits, trailingData: 'refuse' as const }
 async function spooled(bytes: Buffer) {
   const spool = await openSpool(join(await temporaryFolder(), 'spool'), 1)
   onTestFinished(() => spool.close())
-  const file = await spool.spool([bytes], { id: newAttachmentId(), dataKey: Buffer.alloc(32, 7), maxBytes: 1e9 })
+  const file = await spool.spool([bytes], {
+    id: newAttachmentId(),
+    dataKey: Buffer.alloc(32, 7),
+    maxBytes: 1e9,
+    inspection: null,
+  })
   if (file.tooLarge) throw new Error('it is not')
   return file
 }

@@ -22,12 +22,15 @@ export type InspectionAnswer =
 
 export interface Inspector {
   /**
-   * Reads the file's structure to its end, as the type that it is said to be. Throws `Refused`, and `Unavailable` when the
-   * spool cannot be read.
+   * Reads the file's structure to its end, as the type that it is said to be, unless that was done as it came. Throws `Refused`, and
+   * `Unavailable` when the spool cannot be read.
    */
   inspect(file: WholeFile, asked: string, strictness: Strictness): Promise<Examined>
   close(): Promise<void>
 }
+
+/** Every byte of a text is looked at as it comes, which is all that there is to it. */
+export const isReadAsItComes = (type: string) => type === 'text/plain'
 
 /** Longest time for one file; the readers' own bounds end long before. */
 const longestMs = 30_000
@@ -46,9 +49,9 @@ export function createInspector(clock: Clock = systemClock, count = mostThreads(
     else idle.push(thread)
   }
   return {
-    async inspect({ path, id, dataKey, size }, asked, strictness) {
-      // Every byte of it was looked at as it came: waking a thread would cost more than all the rest.
-      if (asked === 'text/plain') return { type: asked, end: size }
+    async inspect({ path, id, dataKey, size, examined }, asked, strictness) {
+      if (examined) return examined
+      if (isReadAsItComes(asked)) return { type: asked, end: size }
       const thread = idle.pop() ?? (await new Promise<InspectionThread>((turn) => waiting.push(turn)))
       const over = new AbortController()
       try {

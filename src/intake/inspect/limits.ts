@@ -46,7 +46,7 @@ export interface Strictness {
 }
 
 /** Steps that reading one file may take: what a file names again and again must not keep a reader busy. */
-const mostSteps = 20_000_000
+const defaultSteps = 20_000_000
 
 /** What reading one file, with all that is packed in it, has used so far. */
 export interface Work {
@@ -66,7 +66,7 @@ export interface Work {
 /** Reads a file as a type, in the course of other work. */
 export type ReadAs = (file: Source, type: string, work: Work) => Promise<unknown>
 
-export function beginWork(limits: Limits, readAs: ReadAs = async () => {}): Work {
+export function beginWork(limits: Limits, readAs: ReadAs = async () => {}, mostSteps = defaultSteps): Work {
   let steps = 0
   let unpacked = 0
   let entries = 0

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto'
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { headerBytes, sealedSegmentBytes, segmentBytes } from '../../seal/format.ts'
 import { sealer } from '../../seal/seal.ts'
+import type { Examined } from '../inspect/examine.ts'
+import { examineQuickly, type Inspection, quickBytes } from '../inspect/quick.ts'
 import { headBytes, sniff } from './sniff.ts'
 import { textProbe } from './text.ts'
 
@@ -9,6 +11,8 @@ export interface PassStart {
   path: string
   attachmentId: string
   dataKey: Uint8Array
+  /** Null: nothing is to be read. */
+  inspection: Inspection | null
 }
 
 export interface PassResult {
@@ -19,6 +23,8 @@ export interface PassResult {
   sha256: string
   /** The canonical type that the bytes say. */
   type: string | null
+  /** Null: it was not inspected, or not to a good end. */
+  examined: Examined | null
 }
 
 /**
@@ -32,15 +38,22 @@ export interface Pass {
   abort(): void
 }
 
-export function beginPass({ path, attachmentId, dataKey }: PassStart, scratch: Buffer): Pass {
+/** Plaintext that all files of this thread may have kept at once, to be inspected when they are whole. Others take the longer way. */
+const mostKept = 16 * 1024 * 1024
+let keptInAll = 0
+
+export function beginPass({ path, attachmentId, dataKey, inspection }: PassStart, scratch: Buffer): Pass {
   const file = openSync(path, 'wx', 0o600)
   const seal = sealer(dataKey, attachmentId)
   const digest = createHash('sha256')
   const text = textProbe()
   let head = Buffer.alloc(0)
   let size = 0
+  /** The plaintext of a small file that is to be read. Null: it is not. */
+  let kept: Uint8Array[] | null = inspection && []
   let written = 0
   const abort = () => {
+    letGo()
     try {
       closeSync(file)
     } finally {
@@ -51,11 +64,23 @@ export function beginPass({ path, attachmentId, dataKey }: PassStart, scratch: B
     for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, bytes.length - at)
     written += bytes.length
   }
+  const keep = (plaintext: Uint8Array, last: boolean) => {
+    if (!kept) return
+    if (size > quickBytes || keptInAll + plaintext.length > mostKept) return letGo()
+    keptInAll += plaintext.length
+    // The last one stays ours until the end; the others go back to be filled again.
+    kept.push(last ? plaintext : Buffer.from(plaintext))
+  }
+  const letGo = () => {
+    for (const { length } of kept ?? []) keptInAll -= length
+    kept = null
+  }
   return {
     piece(plaintext, last) {
       try {
         if (size === 0) head = Buffer.from(plaintext.subarray(0, headBytes))
         size += plaintext.length
+        keep(plaintext, last)
         digest.update(plaintext)
         text.see(plaintext)
         let sealed = written === 0 ? seal.header.copy(scratch, 0) : 0
@@ -74,10 +99,17 @@ export function beginPass({ path, attachmentId, dataKey }: PassStart, scratch: B
     async end() {
       try {
         closeSync(file)
-        return { size, sealedSize: written, sha256: digest.digest('hex'), type: await sniff(head, text.kind()) }
+        const type = await sniff(head, text.kind())
+        const [only, ...more] = kept ?? []
+        const bytes =
+          only && (more.length > 0 ? Buffer.concat(kept!) : Buffer.from(only.buffer, only.byteOffset, only.length))
+        const examined = bytes ? await examineQuickly(bytes, inspection!) : null
+        return { size, sealedSize: written, sha256: digest.digest('hex'), type, examined }
       } catch (error) {
         rmSync(path, { force: true })
         throw error
+      } finally {
+        letGo()
       }
     },
     abort,

@@ -14,7 +14,7 @@ async function opened() {
   const spool = await openSpool(dir, 2)
   onTestFinished(() => spool.close())
   const take = (bytes: AsyncIterable<Uint8Array>, maxBytes = 1 << 30) =>
-    spool.spool(bytes, { id: newAttachmentId(), dataKey: randomBytes(32), maxBytes })
+    spool.spool(bytes, { id: newAttachmentId(), dataKey: randomBytes(32), maxBytes, inspection: null })
   const takeWhole = async (bytes: Uint8Array, chunk = 64 * 1024): Promise<WholeFile> => {
     const file = await take(chunks(bytes, chunk))
     if (file.tooLarge) throw new Error('it was cut')
@@ -243,7 +243,7 @@ describe('a sender that is faster than the disk', () => {
         most = Math.max(most, process.memoryUsage().arrayBuffers - before)
       }
     }
-    await spool.spool(large(), { id: newAttachmentId(), dataKey: randomBytes(32), maxBytes: 1 << 30 })
+    await spool.spool(large(), { id: newAttachmentId(), dataKey: randomBytes(32), maxBytes: 1 << 30, inspection: null })
     expect(most).toBeLessThan(8 * 1024 * 1024)
   })
 })

@@ -6,6 +6,8 @@ import type { AttachmentId } from '../../attachment.ts'
 import { Unavailable } from '../../errors.ts'
 import { type ByteRange, unseal } from '../../seal/unseal.ts'
 import type { SealedFile } from '../../storage/storage.ts'
+import type { Examined } from '../inspect/examine.ts'
+import type { Inspection } from '../inspect/quick.ts'
 import { collectEvery } from './garbage.ts'
 import { pieceBytes } from './pass.ts'
 import { createThreads, type Threads } from './threads.ts'
@@ -20,6 +22,8 @@ export interface WholeFile extends SealedFile {
   sha256: string
   /** The canonical MIME type that the bytes say, or null. */
   type: string | null
+  /** It was small, and read well as it came. Null: it is to be inspected. */
+  examined: Examined | null
   /** Plaintext, in memory only, each piece proved before it comes. */
   open(range?: ByteRange): AsyncIterable<Buffer>
   /** Removes the copy unless the storage has taken it. */
@@ -42,6 +46,8 @@ export interface SpoolOptions {
   id: AttachmentId
   dataKey: Buffer
   maxBytes: number
+  /** How it is to be read while it comes, if it is small. Null: it is not. */
+  inspection: Inspection | null
 }
 
 export interface Spool {
@@ -70,10 +76,10 @@ async function spoolOne(
   threads: Threads,
   path: string,
   bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  { id, dataKey, maxBytes }: SpoolOptions,
+  { id, dataKey, maxBytes, inspection }: SpoolOptions,
   collected: (bytes: number) => void,
 ): Promise<Spooled> {
-  const pass = threads.begin({ path, attachmentId: id, dataKey })
+  const pass = threads.begin({ path, attachmentId: id, dataKey, inspection })
   let buffer = await pass.nextBuffer()
   let filled = 0
   let size = 0

@@ -26,6 +26,9 @@ export interface Threads {
   close(): Promise<void>
 }
 
+/** Longest time from a file's last piece to its end; the readers' own bounds end long before. The machine's own time: threads take it. */
+const longestMs = 30_000
+
 interface Running {
   answered(message: FromThread): void
   died(error: Error): void
@@ -35,16 +38,19 @@ interface Running {
  * Threads in which files are hashed, sealed and written, each file in one of them. Buffers travel there and back and are
  * used again, so memory follows the number of files at once, not their size.
  */
-export function createThreads(count: number): Threads {
+export function createThreads(count: number, entry = '#threads/spool'): Threads {
   const spare: Uint8Array[] = []
   const running = new Map<number, Running>()
-  const threads = Array.from({ length: count }, () => startThread(running))
+  const threads = Array.from({ length: count }, () => startThread(running, entry))
   let nextFile = 0
   let closed = false
+  /** Until reading a file on the way has ended a thread: then what is read is read in the inspection's own threads, which are for that. */
+  let inspects = true
 
   return {
-    begin(start) {
+    begin(asked) {
       if (closed) throw new Unavailable('the spool is closed')
+      const start = inspects ? asked : { ...asked, inspection: null }
       const file = nextFile++
       const thread = threads.reduce((least, candidate) => (candidate.files < least.files ? candidate : least))
       thread.files++
@@ -55,6 +61,7 @@ export function createThreads(count: number): Threads {
       let wake: (() => void) | null = null
       let over = false
       let aborted = false
+      let isDead = false
 
       const finish = () => {
         if (over) return
@@ -83,6 +90,7 @@ export function createThreads(count: number): Threads {
           woken()
         },
         died(error) {
+          isDead = !closed
           onTheWay = 0
           aborted = true
           failure ??= new Unavailable('the spool thread died', { cause: error })
@@ -105,7 +113,12 @@ export function createThreads(count: number): Threads {
           thread.post(message, [message.buffer])
         },
         async result() {
+          const late = start.inspection && setTimeout(() => thread.kill('reading a file took too long'), longestMs)
+          late?.unref()
           while (!result && !failure) await changed()
+          if (late) clearTimeout(late)
+          // It may be this file that ended it: it does so once.
+          if (isDead && start.inspection) inspects = false
           finish()
           if (failure) throw failure
           return result!
@@ -131,20 +144,23 @@ export function createThreads(count: number): Threads {
 interface Thread {
   files: number
   post(message: ToThread, transfer: ArrayBuffer[]): void
+  /** Ends it in mid-work: its files fail with this cause. */
+  kill(cause: string): void
   stop(): Promise<void>
 }
 
 /** A thread that dies fails the files that it had; the next file starts a new one, so that a fault is no endless loop. */
-function startThread(running: Map<number, Running>): Thread {
+function startThread(running: Map<number, Running>, entry: string): Thread {
   const mine = new Set<number>()
+  let fault = new Error('it ended')
   let worker: Worker | null = start()
 
   function start(): Worker {
-    const started = new Worker(new URL(import.meta.resolve('#threads/spool')), {
+    const started = new Worker(new URL(import.meta.resolve(entry)), {
       // Sealed segments are garbage at once: a small young generation lets go of them early (20 MB less at 200 files).
       resourceLimits: { maxYoungGenerationSizeMb: 2 },
     })
-    let fault = new Error('it ended')
+    fault = new Error('it ended')
     started.unref()
     started.on('message', (message: FromThread) => {
       if ('aborted' in message || message.result || message.error) mine.delete(message.file)
@@ -165,6 +181,10 @@ function startThread(running: Map<number, Running>): Thread {
       worker ??= start()
       mine.add(message.file)
       worker.postMessage(message, transfer)
+    },
+    kill(cause) {
+      fault = new Error(cause)
+      void worker?.terminate()
     },
     async stop() {
       // Who waits for the end must not find that the process has nothing left to wait for.
