@@ -8,6 +8,7 @@ import { newAttachmentId } from '../../attachment.ts'
 import { openSpool } from '../spool/spool.ts'
 import { defaultLimits } from './limits.ts'
 import { examineQuickly, quickBytes } from './quick.ts'
+import { bufferSource } from './source.ts'
 
 const strictness = { limits: defaultLimits, trailingData: 'refuse' as const }
 
@@ -52,8 +53,8 @@ describe('what does not come to a good end is left to the inspection’s own thr
   it('one that asks for more than a moment, although the policy lets it', async () => {
     const many = zip(Array.from({ length: 101 }, (_, i) => ({ name: `${i}.txt`, bytes: 'x' })))
     const inspection = { asked: 'application/zip', strictness }
-    expect(await examineQuickly(many, inspection)).toBeNull()
+    expect(await examineQuickly(bufferSource(many), inspection)).toBeNull()
     const few = zip([{ name: 'a.txt', bytes: 'x' }])
-    expect(await examineQuickly(few, inspection)).toMatchObject({ type: 'application/zip' })
+    expect(await examineQuickly(bufferSource(few), inspection)).toMatchObject({ type: 'application/zip' })
   })
 })

@@ -1,6 +1,6 @@
 import { type Examined, examine } from './examine.ts'
 import type { Limits, Strictness } from './limits.ts'
-import { bufferSource } from './source.ts'
+import type { Source } from './source.ts'
 
 /** As what a file is to be read, and how. */
 export interface Inspection {
@@ -25,9 +25,9 @@ const most: Partial<Limits> = {
  * come to a good end, for whatever reason, and it is for the inspection's own threads to judge, with all that the policy lets a file
  * have. What is good within less is good within more.
  */
-export async function examineQuickly(bytes: Buffer, { asked, strictness }: Inspection): Promise<Examined | null> {
+export async function examineQuickly(file: Source, { asked, strictness }: Inspection): Promise<Examined | null> {
   const { limits, trailingData } = strictness
   const less = Object.entries(most).map(([name, value]) => [name, Math.min(value, limits[name as keyof Limits])])
   const quick = { trailingData, limits: { ...limits, ...Object.fromEntries(less) } }
-  return examine(bufferSource(bytes), asked, quick, quickSteps).catch(() => null)
+  return examine(file, asked, quick, quickSteps).catch(() => null)
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Refused } from '../../errors.ts'
-import { bufferSource, indexOf, isPadding, mostAtOnce, part, pieces } from './source.ts'
+import { bufferSource, indexOf, isPadding, mostAtOnce, part, pieces, piecesSource } from './source.ts'
 
 const source = bufferSource(Buffer.from('0123456789'))
 const codeOf = (act: () => unknown) => {
@@ -43,6 +43,20 @@ describe('a file by position', () => {
     expect(codeOf(() => part(source, 8, 3))).toBe('corrupt')
     expect(codeOf(() => part(inner, 3, 3))).toBe('corrupt')
   })
+})
+
+it('a file in pieces is the same file', () => {
+  const bytes = Buffer.from('0123456789')
+  for (const length of [1, 3, 5, 10, 20]) {
+    const parts = Array.from({ length: Math.ceil(10 / length) }, (_, i) => bytes.subarray(i * length, (i + 1) * length))
+    const inPieces = piecesSource(parts, length)
+    expect(inPieces.size).toBe(10)
+    for (let at = 0; at <= 10; at++)
+      for (let count = 0; at + count <= 10; count++)
+        expect(inPieces.bytes(at, count).toString()).toBe(bytes.subarray(at, at + count).toString())
+    expect(codeOf(() => inPieces.bytes(8, 3))).toBe('corrupt')
+  }
+  expect(piecesSource([], 4).bytes(0, 0)).toHaveLength(0)
 })
 
 describe('a needle', () => {

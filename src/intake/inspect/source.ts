@@ -31,6 +31,26 @@ export function bufferSource(buffer: Buffer): Source {
   }
 }
 
+/** A file in memory, in pieces that all but the last have the same length. */
+export function piecesSource(pieces: readonly Uint8Array[], pieceLength: number): Source {
+  const buffers = pieces.map(({ buffer, byteOffset, length }) => Buffer.from(buffer, byteOffset, length))
+  const size = buffers.reduce((sum, { length }) => sum + length, 0)
+  return {
+    size,
+    bytes(at, length) {
+      checkRange(size, at, length)
+      const first = Math.floor(at / pieceLength)
+      const offset = at - first * pieceLength
+      const [one] = buffers.slice(first, first + 1)
+      if (length === 0 || !one) return Buffer.alloc(0)
+      if (offset + length <= one.length) return one.subarray(offset, offset + length)
+      const found = buffers.slice(first, Math.floor((at + length - 1) / pieceLength) + 1)
+      found[0] = one.subarray(offset)
+      return Buffer.concat(found, length)
+    },
+  }
+}
+
 /** A part of a file as a file of its own. */
 export function part(source: Source, at: number, size: number): Source {
   checkRange(source.size, at, 0)

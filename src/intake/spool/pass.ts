@@ -4,8 +4,14 @@ import { headerBytes, sealedSegmentBytes, segmentBytes } from '../../seal/format
 import { sealer } from '../../seal/seal.ts'
 import type { Examined } from '../inspect/examine.ts'
 import { examineQuickly, type Inspection, quickBytes } from '../inspect/quick.ts'
+import { piecesSource } from '../inspect/source.ts'
+import { createKept } from './kept.ts'
 import { headBytes, sniff } from './sniff.ts'
 import { textProbe } from './text.ts'
+
+/** How many segments go to a thread at once: waking it costs more than hashing and sealing one. */
+const segmentsAtOnce = 2
+export const pieceBytes = segmentsAtOnce * segmentBytes
 
 export interface PassStart {
   path: string
@@ -38,9 +44,7 @@ export interface Pass {
   abort(): void
 }
 
-/** Plaintext that all files of this thread may have kept at once, to be inspected when they are whole. Others take the longer way. */
-const mostKept = 16 * 1024 * 1024
-let keptInAll = 0
+const memory = createKept(pieceBytes)
 
 export function beginPass({ path, attachmentId, dataKey, inspection }: PassStart, scratch: Buffer): Pass {
   const file = openSync(path, 'wx', 0o600)
@@ -66,13 +70,12 @@ export function beginPass({ path, attachmentId, dataKey, inspection }: PassStart
   }
   const keep = (plaintext: Uint8Array, last: boolean) => {
     if (!kept) return
-    if (size > quickBytes || keptInAll + plaintext.length > mostKept) return letGo()
-    keptInAll += plaintext.length
+    if (size > quickBytes || !memory.take(plaintext.length)) return letGo()
     // The last one stays ours until the end; the others go back to be filled again.
-    kept.push(last ? plaintext : Buffer.from(plaintext))
+    kept.push(last ? plaintext : memory.copy(plaintext))
   }
   const letGo = () => {
-    for (const { length } of kept ?? []) keptInAll -= length
+    for (const piece of kept ?? []) memory.giveBack(piece)
     kept = null
   }
   return {
@@ -100,10 +103,7 @@ export function beginPass({ path, attachmentId, dataKey, inspection }: PassStart
       try {
         closeSync(file)
         const type = await sniff(head, text.kind())
-        const [only, ...more] = kept ?? []
-        const bytes =
-          only && (more.length > 0 ? Buffer.concat(kept!) : Buffer.from(only.buffer, only.byteOffset, only.length))
-        const examined = bytes ? await examineQuickly(bytes, inspection!) : null
+        const examined = kept && (await examineQuickly(piecesSource(kept, pieceBytes), inspection!))
         return { size, sealedSize: written, sha256: digest.digest('hex'), type, examined }
       } catch (error) {
         rmSync(path, { force: true })
@@ -115,10 +115,6 @@ export function beginPass({ path, attachmentId, dataKey, inspection }: PassStart
     abort,
   }
 }
-
-/** How many segments go to a thread at once: waking it costs more than hashing and sealing one. */
-const segmentsAtOnce = 2
-export const pieceBytes = segmentsAtOnce * segmentBytes
 
 /** The largest that a pass writes at once. */
 export const scratchBytes = headerBytes + segmentsAtOnce * sealedSegmentBytes
