@@ -307,7 +307,7 @@ async function compose(
       if (gateway) {
         gateway.completer?.start()
         open.push(async () => gateway.completer?.stop())
-        open.push(() => gateway.uploads.stop())
+        open.push(() => gateway.outcomes.stop())
         gateway.socket.attach(app.server)
       }
       open.push(() => ended.abort())

@@ -2,6 +2,7 @@ import { openContent } from './access/download.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import { createCompleter } from './doors/gateway/complete.ts'
+import { createOutcomes, type Outcomes } from './doors/gateway/outcomes.ts'
 import { createSessions } from './doors/gateway/sessions.ts'
 import { createGatewaySocket, type GatewaySocket } from './doors/gateway/socket.ts'
 import { createUploads, type Uploads } from './doors/gateway/uploads.ts'
@@ -38,6 +39,7 @@ export interface GatewayParts {
 /** The part of the service that stands between customers' clients and the platform. */
 export interface Gateway {
   uploads: Uploads
+  outcomes: Outcomes
   socket: GatewaySocket
   /** Null: there are no credentials. */
   completer: Loop | null
@@ -51,28 +53,31 @@ export function createGateway(parts: GatewayParts): Gateway {
     genesys &&
     createCompleter({ records, genesys, confirm: parts.confirms ? texts : null, wake: parts.wake, clock, events })
   const hosts = mediaHosts({ ...gateway, loginUrl: gateway.apiUrl, further: gateway.uploadHosts })
-  const uploads = createUploads({
+  const guest = createGuestUpload({ hosts, clock })
+  const { policy } = config
+  const outcomes = createOutcomes({
     records,
     sessions,
-    intake,
-    policy: config.policy,
+    policy,
     texts,
     open: async (attachment) => (await openContent(attachment, { records, keys, storage })).bytes(),
-    guest: createGuestUpload({ hosts, clock }),
-    publicUrl: parts.publicUrl,
+    guest,
     clock,
     events,
   })
+  const { publicUrl } = parts
+  const uploads = createUploads({ records, sessions, outcomes, intake, policy, guest, publicUrl, clock, events })
   const socket = createGatewaySocket({
-    agentFiles: config.policy.agentFiles,
+    agentFiles: policy.agentFiles,
     deployments: gateway.deployments,
     guestUrl: gateway.guestUrl,
     sessions,
     uploads,
+    outcomes,
     records,
     sent: () => completer?.wake(),
     clock,
     events,
   })
-  return { uploads, socket, completer }
+  return { uploads, outcomes, socket, completer }
 }

@@ -41,6 +41,11 @@ const furtherEndings = new Map([
   ['application/gzip', ['tgz']],
 ])
 
+/** One type, whatever its parameters: no list, of which a reader may take another part than we do. */
+export function isOneType(text: string): boolean {
+  return /^[\w.+-]+\/[\w.+-]+(\s*;\s*[\w-]+=("[\w .+-]*"|[\w.+-]+))*\s*$/.test(text)
+}
+
 /** The one name that we use for a type: without parameters, in lower case, aliases resolved. */
 export function canonicalType(text: string): string {
   const bare = text.split(';', 1)[0]!.trim().toLowerCase()

@@ -22,6 +22,7 @@ import {
 } from './questions/fetches.ts'
 import {
   announceFile,
+  beginSending,
   completeFile,
   fileSent,
   forgetGatewayFiles,
@@ -35,6 +36,7 @@ import {
   retryMessage,
   retrySentFile,
   unsentFiles,
+  untoldFiles,
 } from './questions/gateway.ts'
 import { dataKey, masterKeyIds, masterKeys, nameMasterKey } from './questions/keys.ts'
 import {
@@ -103,6 +105,7 @@ export const reads = {
   rescanState,
   gatewayFile,
   unsentFiles,
+  untoldFiles,
   gatewayState,
 }
 
@@ -143,6 +146,7 @@ export const changes = {
   settleRescan,
   releaseRescan,
   announceFile,
+  beginSending,
   moveFile,
   fileSent,
   leaseSentFiles,

@@ -30,13 +30,14 @@ export interface Receipt {
  */
 export async function erase(
   id: AttachmentId,
-  { who, requestId }: { who: string; requestId: string | null },
+  { who, requestId, unsentBefore = null }: { who: string; requestId: string | null; unsentBefore?: Date | null },
   { records, storage, clock, events }: EraseParts,
 ): Promise<Receipt> {
   const at = clock.now()
   const erased = await records.erase({
     id,
     at,
+    unsentBefore,
     audit: { at, who, what: 'erase', object: id, outcome: 'erased', requestId, detail: null },
   })
   if (!erased) throw new NotFound('attachment')

@@ -1,5 +1,5 @@
 import type { AttachmentId } from '../attachment.ts'
-import { Unavailable } from '../errors.ts'
+import { NotFound, Unavailable } from '../errors.ts'
 import type { Decisions } from '../quarantine/decisions.ts'
 import { type EraseParts, erase } from './erase.ts'
 
@@ -54,10 +54,15 @@ export async function sweep({ retentionDays, signal }: SweepOptions, parts: Swee
     }
     return done
   }
-  const eraseAll = async (find: () => Promise<AttachmentId[]>): Promise<number> => {
+  const eraseAll = async (find: () => Promise<AttachmentId[]>, unsentBefore: Date | null = null): Promise<number> => {
     for (let all = 0; ; ) {
       const ids = await find()
-      const done = await each(ids, (id) => erase(id, bySweep, parts))
+      const done = await each(ids, (id) =>
+        erase(id, { ...bySweep, unsentBefore }, parts).catch((error: unknown) => {
+          // Somebody else has erased it, or it was sent meanwhile.
+          if (!(error instanceof NotFound)) throw error
+        }),
+      )
       all += done
       if (ids.length < batch || done === 0) return all
     }
@@ -76,7 +81,7 @@ export async function sweep({ retentionDays, signal }: SweepOptions, parts: Swee
     expired = await eraseAll(() => records.receivedBefore({ before, limit: batch }))
   }
   // Came through the gateway, and nobody sent it.
-  await eraseAll(() => records.unsentFiles({ before: dayAgo, limit: batch }))
+  await eraseAll(() => records.unsentFiles({ before: dayAgo, limit: batch }), dayAgo)
   for (;;) {
     const ids = await records.heldTooLong({ now, limit: batch })
     const done = await each(ids, (id) => decisions.destroy(id, { ...bySweep, reason: 'nobody decided in time' }))

@@ -213,6 +213,43 @@ export function gatewayContract(name: string, open: () => Promise<OpenedRecords>
       expect(await leased(999)).toMatchObject([{ messageId: 'm8' }])
     })
 
+    it('that was sent since it was found unsent is not erased as such', async () => {
+      const { records, key, clear } = await opened()
+      const id = await clear()
+      expect(await records.unsentFiles({ before: later(1), limit: 9 })).toEqual([id])
+      expect(await records.beginSending({ session: key.session, id: 'g1', at: epoch })).toMatchObject({
+        state: 'cleared',
+      })
+      expect(await records.erase({ ...erasure(id, later(2)), unsentBefore: later(1) })).toBeNull()
+      expect((await records.attachment(id))?.state).toBe('accepted')
+      await records.moveFile({ ...key, from: ['sending'], to: 'cleared', at: epoch })
+      expect(await records.erase({ ...erasure(id, later(2)), unsentBefore: later(1) })).toMatchObject({ now: true })
+      // Erased: no message with it is begun.
+      await records.beginSending({ session: key.session, id: 'g1', at: later(3) })
+      await records.forgetGatewayFiles({ before: later(1), completedBefore: epoch })
+    })
+
+    it('that was refused, held and then let go by somebody is not one that nobody sent', async () => {
+      const { records, key, clear } = await opened()
+      await clear()
+      await records.moveFile({ ...key, from: ['cleared'], to: 'refused', at: epoch })
+      expect(await records.unsentFiles({ before: later(1), limit: 9 })).toEqual([])
+    })
+
+    it('that was judged is told of to a process that does not know it, until its client does something with it', async () => {
+      const { records, key, clear, announce } = await opened()
+      await announce({ sourceId: 'g0' })
+      const id = await clear()
+      const untold = (seconds: number) => records.untoldFiles({ session: key.session, since: later(seconds) })
+      expect(await untold(0)).toMatchObject([
+        { sourceId: 'g1', platformId: 'g1', deploymentId: 'd1', language: 'de', state: 'cleared', attachment: { id } },
+      ])
+      expect(await untold(1)).toEqual([])
+      expect(await records.untoldFiles({ session: 's2', since: epoch })).toEqual([])
+      await records.beginSending({ session: key.session, id: 'g1', at: epoch })
+      expect(await untold(0)).toEqual([])
+    })
+
     it('that nobody sent is told of after its time, and forgotten once it is erased', async () => {
       const { records, key, clear, known } = await opened()
       const unsent = await clear()

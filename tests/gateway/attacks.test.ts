@@ -209,7 +209,13 @@ describe('a link to upload to', () => {
     const { customer, emulator } = await started()
     const file = await png()
     const { body } = await customer.announce(file)
-    for (const type of ['text/html', 'image/jpeg', 'image/svg+xml; charset=utf-8'])
+    for (const type of [
+      'text/html',
+      'image/jpeg',
+      'image/svg+xml; charset=utf-8',
+      'image/png;,text/html',
+      'application/octet-stream;,text/html',
+    ])
       expect((await customer.put(body, file.bytes, { 'content-type': type })).status).toBe(400)
     expect((await emulator.requests()).filter(({ method }) => method === 'PUT')).toEqual([])
     expect((await customer.put(body, file.bytes, { 'content-type': 'application/octet-stream' })).status).toBe(200)
@@ -436,6 +442,29 @@ describe('what the platform says', () => {
       origin: 'https://www.example.com',
       url: `/v1?deploymentId=${deploymentId}`,
     })
+  })
+
+  it.each([
+    ['that it took too long', { class: 'string', code: 408, body: 'timeout' }],
+    ['that something went wrong', { class: 'Error', code: 200, body: { errorCode: 5000, errorMessage: 'unexpected' } }],
+    ['no to another frame of the same name', { class: 'string', code: 4011, body: 'too long' }],
+  ])('of a message with a file, %s: it may be in the conversation, and stays', async (about, answer) => {
+    let now = new Date()
+    const all = await faked({ overrides: { clock: { ...systemClock, now: () => now } } })
+    const { platform, customer, records, service } = all
+    const id = await putTo(all)
+    await until(() => platform.puts.length === 1)
+    platform.success(id)
+    await customer.outcomeOf(id)
+    const before = platform.heard.length
+    const tracingId = customer.say({ action: 'onMessage', message: { content: [inMessage(id)] } })
+    if (about.includes('another')) customer.say({ action: 'onMessage', message: { text: 'x' }, tracingId })
+    await until(() => platform.heard.length > before + (about.includes('another') ? 1 : 0))
+    platform.say({ type: 'response', tracingId, ...answer })
+    await customer.take((frame) => frame.tracingId === tracingId)
+    now = new Date(now.getTime() + 2 * 86_400_000)
+    await service.sweep()
+    expect(await records()).toMatchObject([{ state: 'accepted' }])
   })
 
   it('to a message with a file that it refuses leaves the file to be sent', async () => {

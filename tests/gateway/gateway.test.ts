@@ -208,11 +208,11 @@ describe('a file through the gateway', () => {
     await customer.take(({ class: name }) => name === 'AttachmentDeletedResponse')
     judge()
     expect((await put).status).toBe(200)
-    await until(() => platform.puts.length === 1)
     expect(await records()).toMatchObject([{ state: 'accepted', conversationId: null }])
     now = new Date(now.getTime() + 86_400_000 + 1000)
     await service.sweep()
     expect(await records()).toMatchObject([{ state: 'erased' }])
+    expect([platform.puts, customer.heard.map(({ class: name }) => name)]).toEqual([[], []])
   })
 })
 

@@ -1,9 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { writeFile } from 'node:fs/promises'
+import { connect, createServer } from 'node:net'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { gatedEngine } from '../fixtures/engines.ts'
 import { png } from '../fixtures/files.ts'
 import { until } from '../genesys/clock.ts'
 import { temporaryFolder } from '../harness.ts'
+import { listening } from '../scan/listen.ts'
 import { deploymentId, rawGuest, startGateway } from './start.ts'
 import { fakePlatform } from './upstream.ts'
 
@@ -100,6 +104,58 @@ describe('a connection that is lost', () => {
     expect(await Promise.all(customers.map((one) => one.closed()))).toEqual([1006, 1006, 1006])
   })
 
+  it('with the service before a success was told: the next process asks for it, and tells', async () => {
+    const dataDir = await temporaryFolder()
+    const before = await startGateway({ dataDir })
+    before.emulator.setSwitches({ uploadEventDelaySeconds: 60 })
+    const first = await rawGuest(before.address)
+    await first.configure()
+    const file = await png()
+    const { body } = await first.announce(file)
+    expect((await first.put(body, file.bytes)).status).toBe(200)
+    await until(async () => (await before.asked()).some(({ method }) => method === 'PUT'))
+    await before.service.stop()
+    before.emulator.advance(60)
+    const after = await startGateway({ dataDir, env: { GENESYS_GUEST_URL: before.emulator.url } })
+    const second = await rawGuest(after.address, first.token)
+    await second.configure()
+    expect(await second.outcomeOf(body.attachmentId)).toMatchObject({ class: 'UploadSuccessEvent' })
+    expect(await second.sendFile(body.attachmentId)).toMatchObject({ class: 'StructuredMessage' })
+  })
+
+  it('with the service before a file was handed on: the next process hands it on, or tells why not', async () => {
+    const dataDir = await temporaryFolder()
+    const path = join(await temporaryFolder(), 'policy.json')
+    await writeFile(path, JSON.stringify({ trailingData: 'cut' }))
+    const { scanner, asked, judge } = gatedEngine()
+    const env = { POLICY_FILE: path }
+    const before = await startGateway({ dataDir, env, overrides: { scanners: [scanner] } })
+    const first = await rawGuest(before.address)
+    await first.configure()
+    const whole = await png()
+    const [good, bad] = [
+      { ...whole, bytes: Buffer.concat([whole.bytes, Buffer.from('behind it')]) },
+      { name: 'no.png', type: 'image/png', bytes: Buffer.from('no picture at all') },
+    ]
+    const refused = (await first.announce(bad)).body
+    await first.put(refused, bad.bytes)
+    await first.outcomeOf(refused.attachmentId)
+    const { body } = await first.announce(good)
+    const put = first.put(body, good.bytes)
+    await until(asked)
+    // Nobody is there in whose session it could be announced anew.
+    first.socket.terminate()
+    judge()
+    expect((await put).status).toBe(200)
+    await before.service.stop()
+    const after = await startGateway({ dataDir, env: { ...env, GENESYS_GUEST_URL: before.emulator.url } })
+    const second = await rawGuest(after.address, first.token)
+    await second.configure()
+    expect(await second.outcomeOf(body.attachmentId)).toMatchObject({ class: 'UploadSuccessEvent' })
+    expect(await second.outcomeOf(refused.attachmentId)).toMatchObject({ class: 'UploadFailureEvent' })
+    expect(await second.sendFile(body.attachmentId)).toMatchObject({ class: 'StructuredMessage' })
+  })
+
   it('with the service while a file is uploaded: its link is lost, another id begins anew, and what was cleared can be sent', async () => {
     const dataDir = await temporaryFolder()
     const before = await startGateway({ dataDir })
@@ -127,10 +183,35 @@ describe('a connection that is lost', () => {
   })
 })
 
+it('upgrades that came to nothing, and one that the platform does not answer, do not hold the service up', async () => {
+  const silent = createServer(() => {})
+  const port = await listening(silent)
+  onTestFinished(() => void silent.close())
+  const { url, service } = await startGateway({ env: { GENESYS_GUEST_URL: `http://127.0.0.1:${port}` } })
+  const upgrade = async (id: string) => {
+    // Never closes its side by itself.
+    const socket = connect({ port: Number(new URL(url).port), host: '127.0.0.1', allowHalfOpen: true })
+    onTestFinished(() => void socket.destroy())
+    socket.on('error', () => {})
+    socket.resume()
+    await new Promise((resolve) => socket.once('connect', resolve))
+    socket.write(
+      `GET /v1?deploymentId=${id} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+    )
+    return socket
+  }
+  const refused = await upgrade(randomUUID())
+  await new Promise((resolve) => refused.once('end', resolve))
+  const reached = new Promise((resolve) => silent.once('connection', resolve))
+  await upgrade(deploymentId)
+  await reached
+  await service.stop()
+})
+
 it('an upgrade that is no good leaves nothing open towards the platform', async () => {
   const platform = await fakePlatform()
   const { url } = await startGateway({ env: { GENESYS_GUEST_URL: platform.url } })
-  const { connect } = await import('node:net')
   const socket = connect(Number(new URL(url).port), '127.0.0.1')
   socket.write(
     `GET /v1?deploymentId=${deploymentId} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +

@@ -27,6 +27,32 @@ describe('a frame of a client', () => {
       expect(asked(frame)).toEqual({ kind: 'pass' })
   })
 
+  it.each([
+    [{ contentType: 'QuickReply', quickReply: { text: 'x', image: 'https://evil.example/x.png' } }],
+    [{ contentType: 'Card', card: { title: 'x', picture: { at: '//evil.example/x' }, media: '//evil.example/x' } }],
+    [{ contentType: 'Media', media: { url: 'x' } }],
+    [{ contentType: 'Story', story: { source: 'data:text/html,x' } }],
+  ])('leads to no other bytes: %j', (content) => {
+    expect(asked(message([content]))).toMatchObject({ kind: 'refused' })
+  })
+
+  it('may speak of addresses in words', () => {
+    const reply = { contentType: 'QuickReply', quickReply: { text: 'see https://example.com', payload: 'https://x' } }
+    expect(asked(message([reply, { contentType: 'Text', image: 'a picture' }]))).toEqual({ kind: 'pass' })
+  })
+
+  it.each([
+    'text/plain;,text/html',
+    'text/plain, text/html',
+    'text/plain;charset=utf-8,text/html',
+    'text',
+    ' image/png',
+  ])('announces one type: not %j', (fileType) => {
+    const frame = { action: 'onAttachment', token, fileName: 'a.txt', fileSize: 1 }
+    expect(asked({ ...frame, fileType })).toMatchObject({ kind: 'refused', code: 4001 })
+    expect(asked({ ...frame, fileType: 'text/plain; charset="utf-8"' })).toMatchObject({ kind: 'announce' })
+  })
+
   it('sends one attachment by its id', () => {
     expect(asked(message([item]))).toEqual({ kind: 'send', attachmentId: 'a-1' })
     expect(asked({ action: 'onMessage', token, message: { metadata: { id: 'm' }, content: [item] } })).toEqual({

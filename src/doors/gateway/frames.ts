@@ -1,3 +1,4 @@
+import { isOneType } from '../../intake/types.ts'
 import { strictJson } from '../../strictJson.ts'
 
 /** What the platform says (FACTS 1.2). */
@@ -102,7 +103,7 @@ function announced(frame: Record<string, unknown>): Asked {
   if (typeof fileSize !== 'number' || !Number.isSafeInteger(fileSize) || fileSize < 0)
     return refused(4020, 'fileSize is missing')
   if (fileName.length > 1024) return refused(4005, 'File name is too long')
-  if (fileType.length > 255) return refused(4001, 'File type not supported')
+  if (fileType.length > 255 || !isOneType(fileType)) return refused(4001, 'File type not supported')
   if (mentionsAttachment({ ...rest, action: '' })) return refused(400, 'onAttachment announces one attachment')
   return {
     kind: 'announce',
@@ -139,10 +140,17 @@ function sent(frame: Record<string, unknown>): Asked {
   return { kind: 'send', attachmentId: id }
 }
 
+/** Members whose content a reader may fetch, such as the image of a quick reply. */
+const isAddressName = /url|uri|href|src|image|icon|thumbnail|picture|media|file|link|source/i
+const isAddress = (value: unknown) => typeof value === 'string' && /^\s*([a-z][a-z0-9+.-]*:|\/\/)/i.test(value)
+
 function namesAddress(value: unknown): boolean {
   if (Array.isArray(value)) return value.some(namesAddress)
   if (!isRecord(value)) return false
-  return Object.entries(value).some(([name, inner]) => /^(url|uri|href)$/i.test(name) || namesAddress(inner))
+  return Object.entries(value).some(
+    ([name, inner]) =>
+      /^(url|uri|href)$/i.test(name) || (isAddressName.test(name) && isAddress(inner)) || namesAddress(inner),
+  )
 }
 
 /** By the name of any member at any depth, in whatever case, or as a kind of content. */

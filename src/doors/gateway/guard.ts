@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../../clock.ts'
 import type { Policy } from '../../intake/policy.ts'
-import type { GatewayState } from '../../records/questions/gateway.ts'
+import { isSendable } from '../../records/questions/gateway.ts'
 import type { Records } from '../../records/records.ts'
 import type { Events } from '../../telemetry/events.ts'
 import {
@@ -18,13 +18,15 @@ import {
   uploadFailure,
   withId,
 } from './frames.ts'
+import type { Outcomes } from './outcomes.ts'
 import type { Connection, GuestSession, Sessions } from './sessions.ts'
 import type { Uploads } from './uploads.ts'
 
 export interface GuardParts {
   sessions: Sessions
   uploads: Uploads
-  records: Pick<Records, 'gatewayFile' | 'moveFile' | 'fileSent' | 'noteMessage'>
+  outcomes: Outcomes
+  records: Pick<Records, 'gatewayFile' | 'beginSending' | 'moveFile' | 'fileSent' | 'noteMessage'>
   /** Files of agents and bots that pass. */
   agentFiles: Policy['agentFiles']
   /** A file is in a conversation that is to be found. */
@@ -54,9 +56,6 @@ export interface Guard {
   closed(): void
 }
 
-/** The platform has the bytes. */
-const handedOn: GatewayState[] = ['cleared', 'sending', 'sent', 'completed']
-
 /** Requests of a connection whose answers are watched for. */
 const mostWatched = 100
 
@@ -67,10 +66,11 @@ const refusals = ['string', 'Error', 'ErrorMessage', 'GenerateUrlError', 'TooMan
 
 export function createGuard(options: GuardOptions, parts: GuardParts): Guard {
   const { deploymentId, language, toClient, toPlatform, tell, say } = options
-  const { sessions, uploads, records, clock, events } = parts
+  const { sessions, uploads, outcomes, records, clock, events } = parts
   /** Of the session that was configured last on this connection. */
   let session: GuestSession | null = null
   let lastToken: string | null = null
+  let isOver = false
   /** Files in messages that were passed on, by the tracing id of the frame. */
   const sends = new Map<string, string>()
   /** Downloads that were asked for, by the platform's id. */
@@ -105,7 +105,7 @@ export function createGuard(options: GuardOptions, parts: GuardParts): Guard {
 
   /** The connection is this session's from now on. */
   function configure(token: string): void {
-    if (token === lastToken) return
+    if (token === lastToken || isOver) return
     forget()
     session = sessions.ofToken(token)
     lastToken = token
@@ -119,8 +119,11 @@ export function createGuard(options: GuardOptions, parts: GuardParts): Guard {
   ) => tell(refusal({ ...asked, tracingId }, attachmentId))
 
   async function fromClient(text: string): Promise<void> {
+    if (isOver) return
     const read = readClientFrame(text)
-    const { asked, token } = read
+    const { asked, token, tracingId } = read
+    // What is answered under this name may be the answer to either.
+    if (tracingId !== null) sends.delete(tracingId)
     if (asked.kind === 'refused') return void answer(asked, read)
     if (token === null && asked.kind !== 'pass') return void answer({ code: 4020, says: 'token is missing' }, read)
     switch (asked.kind) {
@@ -160,12 +163,14 @@ export function createGuard(options: GuardOptions, parts: GuardParts): Guard {
     read: ClientFrame,
     text: string,
   ): Promise<void> {
-    const known = await records.gatewayFile({ session: of.digest, id })
+    const asked = { session: of.digest, id }
+    // On record before the platform hears it: an echo that is lost leaves a file that may be in the conversation.
+    const known = await (kind === 'send'
+      ? records.beginSending({ ...asked, at: clock.now() })
+      : records.gatewayFile(asked))
     const { sourceId, platformId } = known ?? { sourceId: id, platformId: id }
-    const key = { session: of.digest, sourceId }
     of.outcomes.delete(sourceId)
-    // Cleared once, and not called back, held or erased since.
-    const mayBeSent = known !== null && handedOn.includes(known.state) && known.attachmentState === 'accepted'
+    const mayBeSent = known !== null && isSendable(known)
     if (kind === 'send') {
       if (!mayBeSent)
         return void answer(
@@ -174,8 +179,6 @@ export function createGuard(options: GuardOptions, parts: GuardParts): Guard {
             : { code: 4010, says: 'Attachment was not uploaded successfully' },
           read,
         )
-      // On record before the platform hears it: an echo that is lost leaves a file that may be in the conversation.
-      await records.moveFile({ ...key, from: ['cleared', 'sending'], to: 'sending', at: clock.now() })
       if (read.tracingId !== null) watch(sends, read.tracingId, sourceId)
     }
     if (kind === 'get') {
@@ -212,7 +215,7 @@ export function createGuard(options: GuardOptions, parts: GuardParts): Guard {
         return session && id !== null ? deleted(session, frame, id, text) : toClient(text)
       case 'SessionResponse':
         toClient(text)
-        if (session && body.connected === true) uploads.cameBack(session, connection)
+        if (session && body.connected === true && !isOver) outcomes.cameBack(session, connection)
         return
       case 'StructuredMessage':
         if (session && body.direction === 'Inbound' && typeof body.id === 'string')
@@ -220,8 +223,7 @@ export function createGuard(options: GuardOptions, parts: GuardParts): Guard {
         if (body.direction === 'Outbound' && typeof body.id === 'string') await outbound(frame, body.id)
         return toClient(text)
       default:
-        if (session && refusals.includes(String(frame.class))) await refused(session, tracingId, id)
-        return toClient(text)
+        return session && refusals.includes(String(frame.class)) ? refused(session, frame, text) : toClient(text)
     }
   }
 
@@ -258,11 +260,13 @@ export function createGuard(options: GuardOptions, parts: GuardParts): Guard {
     toClient(text)
   }
 
-  async function deleted({ digest }: GuestSession, frame: ServerFrame, id: string, text: string): Promise<void> {
+  async function deleted(of: GuestSession, frame: ServerFrame, id: string, text: string): Promise<void> {
+    const { digest } = of
     const known = await records.gatewayFile({ session: digest, id })
     const { sourceId } = known ?? { sourceId: id }
     const key = { session: digest, sourceId }
     await records.moveFile({ ...key, from: ['announced', 'cleared'], to: 'deleted', at: clock.now() })
+    uploads.deleted(of, sourceId)
     toClient(withId(frame, text, sourceId))
   }
 
@@ -292,17 +296,36 @@ export function createGuard(options: GuardOptions, parts: GuardParts): Guard {
   }
 
   /** What the platform refuses by the tracing id of what was asked. */
-  async function refused(of: GuestSession, tracingId: string | null, attachmentId: string | null): Promise<void> {
+  async function refused(of: GuestSession, frame: ServerFrame, text: string): Promise<void> {
+    const { attachmentId, errorCode = frame.code } = isRecord(frame.body) ? frame.body : {}
+    const id = typeof attachmentId === 'string' ? attachmentId : null
+    const tracingId = typeof frame.tracingId === 'string' ? frame.tracingId : null
     const sourceId = tracingId === null ? undefined : sends.get(tracingId)
     if (sourceId !== undefined) {
       sends.delete(tracingId!)
       const key = { session: of.digest, sourceId }
-      await records.moveFile({ ...key, from: ['sending'], to: 'cleared', at: clock.now() })
+      // Else the message may be in the conversation all the same.
+      if (isDefinite(errorCode)) await records.moveFile({ ...key, from: ['sending'], to: 'cleared', at: clock.now() })
     }
-    await uploads.refused(of, { tracingId, attachmentId })
+    await uploads.refused(of, { tracingId, attachmentId: id })
+    if (id === null) return toClient(text)
+    const known = await records.gatewayFile({ session: of.digest, id })
+    toClient(withId(frame, text, known?.sourceId ?? id))
   }
 
-  return { fromClient, fromPlatform, closed: forget }
+  return {
+    fromClient,
+    fromPlatform,
+    closed() {
+      isOver = true
+      forget()
+    },
+  }
+}
+
+/** A no that is one: not that it took too long, or that something went wrong. */
+function isDefinite(code: unknown): boolean {
+  return typeof code === 'number' && ((code >= 400 && code < 500 && code !== 408) || (code >= 4000 && code < 5000))
 }
 
 /** The oldest of many is watched no more. */

@@ -57,9 +57,10 @@ export function createHandOn({ sessions, guest, open, clock, signal }: HandOnPar
 
   return async (upload, attachment, contentType) => {
     const about = announcementOf(upload, attachment)
-    if (about.fileSize === upload.fileSize && about.fileType === canonicalType(upload.fileType))
+    const { target } = upload
+    if (target && about.fileSize === upload.fileSize && about.fileType === canonicalType(upload.fileType))
       try {
-        return await put(upload.target!, contentType ?? upload.fileType, attachment)
+        return await put(target, contentType ?? upload.fileType, attachment)
       } catch (error) {
         // As a store answers to an address whose time is over.
         if (!(error instanceof GenesysRefused && error.status === 403)) throw error

@@ -125,11 +125,12 @@ export function createRelay({ client, upstream, deploymentId, language }: RelayO
       source.on('error', () => source.terminate())
       source.on('close', (code, reason) => {
         over.abort()
+        guard.closed()
         endAs(target, code, reason)
         resolve()
       })
     })
-  const closed = Promise.all([closing(client, upstream), closing(upstream, client)]).then(() => guard.closed())
+  const closed = Promise.all([closing(client, upstream), closing(upstream, client)]).then(() => {})
 
   return {
     drop,

@@ -14,6 +14,8 @@ export interface Connection {
 /** What is known of a customer's session in this process. Its token is a secret, so that only a keyed digest stands for it. */
 export interface GuestSession {
   digest: string
+  /** Whether the records were asked what a process before this one had not told. */
+  recalled: boolean
   connections: Set<Connection>
   /** Those that the platform has taken up, so that it can be asked something. */
   ready: Set<Connection>
@@ -45,6 +47,8 @@ export interface Upload {
   link: { token: string; secret: string; until: number } | null
   /** The platform's word that it has the file, which waits for ours. */
   success: string | null
+  /** When nobody puts its bytes any more, in milliseconds. Null: they are here. */
+  endsAt: number | null
   /** Aborts when nothing is left of it. */
   ended: AbortController
 }
@@ -59,13 +63,15 @@ export interface Sessions {
   disconnect(session: GuestSession, connection: Connection): void
   /** To every connection that the session has. What is told of an upload is told again to whoever comes back. */
   tellOutcome(session: GuestSession, sourceId: string, frame: string): void
+  /** Something of an upload is to come. */
+  begin(about: Omit<Upload, 'target' | 'link' | 'success' | 'ended'>): Upload
   /** Nothing is left of an upload: the session is forgotten when that was the last of it. */
-  uploadEnded(session: GuestSession): void
+  end(upload: Upload): void
   count(): number
 }
 
 /** A client comes back within five minutes or not at all (FACTS 1.6). */
-const rememberedMs = 10 * 60_000
+export const rememberedMs = 10 * 60_000
 const mostOutcomes = 50
 
 export function createSessions(keys: Pick<KeyRing, 'digests'>, clock: Clock): Sessions {
@@ -81,8 +87,8 @@ export function createSessions(keys: Pick<KeyRing, 'digests'>, clock: Clock): Se
   const forget = (session: GuestSession) => {
     if (isOver(session) && known.get(session.digest) === session) known.delete(session.digest)
   }
-  /** Ended when a connection of the session is taken up. */
-  const awaited = new Map<GuestSession, AbortController>()
+  /** Who waits for a connection of a session. */
+  const awaited = new Map<GuestSession, Set<AbortController>>()
 
   const forgetLater = (session: GuestSession) => {
     if (isOver(session)) forget(session)
@@ -94,6 +100,7 @@ export function createSessions(keys: Pick<KeyRing, 'digests'>, clock: Clock): Se
       const digest = keys.digests(token)[0]!
       const session = known.get(digest) ?? {
         digest,
+        recalled: false,
         connections: new Set(),
         ready: new Set(),
         uploads: new Map(),
@@ -105,15 +112,16 @@ export function createSessions(keys: Pick<KeyRing, 'digests'>, clock: Clock): Se
     connect: (session, connection) => void session.connections.add(connection),
     cameBack(session, connection) {
       session.ready.add(connection)
-      awaited.get(session)?.abort()
-      awaited.delete(session)
+      for (const one of awaited.get(session) ?? []) one.abort()
     },
     async ready(session, withinMs, signal) {
       if (session.ready.size === 0) {
-        const arrival = awaited.get(session) ?? new AbortController()
-        awaited.set(session, arrival)
+        const arrival = new AbortController()
+        const all = awaited.get(session) ?? new Set()
+        awaited.set(session, all.add(arrival))
         await clock.wait(withinMs, AbortSignal.any([arrival.signal, signal]))
-        if (session.ready.size === 0) awaited.delete(session)
+        all.delete(arrival)
+        if (all.size === 0) awaited.delete(session)
       }
       const [connection = null] = session.ready
       return connection
@@ -123,7 +131,17 @@ export function createSessions(keys: Pick<KeyRing, 'digests'>, clock: Clock): Se
       session.ready.delete(connection)
       forgetLater(session)
     },
-    uploadEnded: forget,
+    begin(about) {
+      const upload: Upload = { ...about, target: null, link: null, success: null, ended: new AbortController() }
+      about.session.uploads.set(about.sourceId, upload)
+      return upload
+    },
+    end(upload) {
+      const { session, sourceId, ended } = upload
+      ended.abort()
+      if (session.uploads.get(sourceId) === upload) session.uploads.delete(sourceId)
+      forget(session)
+    },
     tellOutcome(session, sourceId, frame) {
       if (session.outcomes.size >= mostOutcomes) session.outcomes.delete(session.outcomes.keys().next().value!)
       session.outcomes.set(sourceId, { frame, until: clock.now().getTime() + rememberedMs })

@@ -44,6 +44,8 @@ export function createGatewaySocket(parts: GatewaySocketParts): GatewaySocket {
     clientTracking: false,
   })
   const relays = new Set<Relay>()
+  /** Of upgrades that are not relayed: no server closes them any more. */
+  const pending = new Set<Duplex>()
   const beating = createLoop({
     round: async () => {
       for (const relay of relays) relay.beat()
@@ -56,6 +58,8 @@ export function createGatewaySocket(parts: GatewaySocketParts): GatewaySocket {
 
   async function upgrade(request: IncomingMessage, connection: Duplex, head: Buffer): Promise<void> {
     connection.on('error', () => connection.destroy())
+    pending.add(connection)
+    connection.once('close', () => pending.delete(connection))
     const url = new URL(request.url ?? '/', 'http://gateway')
     const deploymentId = url.searchParams.get('deploymentId') ?? ''
     if (url.pathname !== '/v1' || request.method !== 'GET') return refuse(connection, 404)
@@ -64,7 +68,10 @@ export function createGatewaySocket(parts: GatewaySocketParts): GatewaySocket {
     if (stopped || relays.size >= mostOpen) return refuse(connection, 503)
     const upstream = await connect(request, url.search)
     if (typeof upstream === 'number') return refuse(connection, upstream)
-    if (connection.destroyed || stopped) return upstream.terminate()
+    if (connection.destroyed || stopped) {
+      connection.destroy()
+      return upstream.terminate()
+    }
     // Nothing that the platform says is lost before somebody listens.
     upstream.pause()
     // A client whose upgrade is no good after all, or that left meanwhile.
@@ -74,6 +81,7 @@ export function createGatewaySocket(parts: GatewaySocketParts): GatewaySocket {
     })
     sockets.handleUpgrade(request, connection, head, (client) => {
       isRelayed = true
+      pending.delete(connection)
       const [language = null] = (request.headers['accept-language'] ?? '').split(/[,;]/).filter(Boolean)
       const relay = createRelay({ client, upstream, deploymentId, language: language?.slice(0, 35) ?? null }, parts)
       relays.add(relay)
@@ -140,6 +148,7 @@ export function createGatewaySocket(parts: GatewaySocketParts): GatewaySocket {
       stopped = true
       const all = [...relays]
       for (const relay of all) relay.drop()
+      for (const connection of pending) connection.destroy()
       await Promise.all(all.map(({ closed }) => closed))
       await beating.stop()
     },
@@ -147,6 +156,8 @@ export function createGatewaySocket(parts: GatewaySocketParts): GatewaySocket {
 }
 
 function refuse(connection: Duplex, status: number): void {
+  // A client that never closes its side would hold ours open.
+  connection.once('finish', () => connection.destroy())
   connection.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }
 

@@ -5,6 +5,7 @@ import type { Schema } from '../schema.ts'
 import { dropAlerts } from './alerts.ts'
 import { attachment } from './attachments.ts'
 import { type AuditEntry, audit } from './audit.ts'
+import { isUnsent } from './gateway.ts'
 import { messageScope } from './settle.ts'
 import { forgetWords } from './words.ts'
 
@@ -22,12 +23,19 @@ export interface Erased {
 
 /**
  * Destroys the key and all that tells of the content or the customer's name for it; the ids and an audit row stay.
- * The same again changes nothing. Null: there is no such attachment.
+ * The same again changes nothing. Null: there is no such attachment, or, where only what is unsent is meant, it was sent.
  */
 export async function erase(
   db: Kysely<Schema>,
-  { id, at, audit: entry }: { id: AttachmentId; at: Date; audit: AuditEntry },
+  {
+    id,
+    at,
+    audit: entry,
+    unsentBefore = null,
+  }: { id: AttachmentId; at: Date; audit: AuditEntry; unsentBefore?: Date | null },
 ): Promise<Erased | null> {
+  // Sent since it was found: then it stays.
+  if (unsentBefore && !(await isUnsent(db, { id, before: unsentBefore }))) return null
   const before = await attachment(db, id)
   if (!before) return null
   if (before.id !== id) return erase(db, { id: before.id, at, audit: { ...entry, object: before.id } })
@@ -111,6 +119,7 @@ async function keepAsRecord(db: Kysely<Schema>, away: Attachment, at: Date): Pro
       erased_at: null,
       record_digest: null,
       stored: 0,
+      sent_by: away.sentBy ?? null,
     })
     .execute()
 }

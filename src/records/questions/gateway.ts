@@ -90,6 +90,22 @@ export async function gatewayFile(
     : null
 }
 
+/** The platform has its bytes, and it was not called back, held or erased since. */
+export function isSendable({ state, attachmentState }: Pick<GatewayFile, 'state' | 'attachmentState'>): boolean {
+  return ['cleared', 'sending', 'sent', 'completed'].includes(state) && attachmentState === 'accepted'
+}
+
+/** A message with it is about to be passed on, if it may be sent. Null: this session has announced no such file. */
+export async function beginSending(
+  db: Kysely<Schema>,
+  { session, id, at }: { session: string; id: string; at: Date },
+): Promise<GatewayFile | null> {
+  const found = await gatewayFile(db, { session, id })
+  if (found && isSendable(found))
+    await moveFile(db, { session, sourceId: found.sourceId, from: ['cleared', 'sending'], to: 'sending', at })
+  return found
+}
+
 /** Only from one of these states. Tells whether it was. */
 export async function moveFile(
   db: Kysely<Schema>,
@@ -284,7 +300,9 @@ async function knownByMessage(
 }
 
 /** States of what nobody will ever see any more, once it has been so for a while. */
-const cameToNothing = ['announced', 'cleared', 'deleted', 'refused', 'failed']
+const unsent = ['announced', 'cleared', 'deleted', 'failed']
+/** A refused file that is accepted now was held, and let go by a person or an engine: it stays, as they said. */
+const cameToNothing = [...unsent, 'refused']
 
 /**
  * The delivery by which intake knew a file of the gateway: it commits with the file, so that also what was cut off, or deleted,
@@ -301,18 +319,76 @@ export async function unsentFiles(
   db: Kysely<Schema>,
   { before, limit }: { before: Date; limit: number },
 ): Promise<AttachmentId[]> {
-  const rows = await db
-    .selectFrom('gateway_files')
-    .innerJoin('deliveries', (join) => join.on('deliveries.scope', '=', 'gateway').on('deliveries.key', '=', keyOfRow))
+  const rows = await unsentSince(db, before).select('attachments.id').limit(limit).execute()
+  return rows.map(({ id }) => id as AttachmentId)
+}
+
+/** Whether it is one of those still. */
+export async function isUnsent(
+  db: Kysely<Schema>,
+  { id, before }: { id: AttachmentId; before: Date },
+): Promise<boolean> {
+  const row = await unsentSince(db, before).select('attachments.id').where('attachments.id', '=', id).executeTakeFirst()
+  return row !== undefined
+}
+
+function unsentSince(db: Kysely<Schema>, before: Date) {
+  return withDeliveries(db)
     .innerJoin('attachments', 'attachments.id', 'deliveries.attachment_id')
-    .select('attachments.id')
-    .where('gateway_files.state', 'in', cameToNothing)
+    .where('gateway_files.state', 'in', unsent)
     .where('gateway_files.at', '<', before.getTime())
     .where('attachments.state', '=', 'accepted')
     .where('attachments.conversation_id', 'is', null)
-    .limit(limit)
+}
+
+function withDeliveries(db: Kysely<Schema>) {
+  return db
+    .selectFrom('gateway_files')
+    .innerJoin('deliveries', (join) => join.on('deliveries.scope', '=', 'gateway').on('deliveries.key', '=', keyOfRow))
+}
+
+/** A file whose outcome may not have been told, since the process ended that knew of it. */
+export interface UntoldFile {
+  sourceId: string
+  platformId: string
+  deploymentId: string
+  language: string | null
+  state: 'announced' | 'cleared' | 'failed' | 'refused'
+  attachment: Attachment
+}
+
+/** Files of a session that were judged since then, and with which its client has not done anything. */
+export async function untoldFiles(
+  db: Kysely<Schema>,
+  { session, since }: { session: string; since: Date },
+): Promise<UntoldFile[]> {
+  const rows = await withDeliveries(db)
+    .select([
+      'source_id',
+      'platform_id',
+      'deployment_id',
+      'language',
+      'gateway_files.state',
+      'deliveries.attachment_id',
+    ])
+    .where('session', '=', session)
+    .where('gateway_files.state', 'in', ['announced', 'cleared', 'failed', 'refused'])
+    .where('gateway_files.at', '>=', since.getTime())
     .execute()
-  return rows.map(({ id }) => id as AttachmentId)
+  const found = []
+  for (const row of rows) {
+    const known = await attachment(db, row.attachment_id)
+    if (known)
+      found.push({
+        sourceId: row.source_id,
+        platformId: row.platform_id ?? row.source_id,
+        deploymentId: row.deployment_id,
+        language: row.language,
+        state: row.state as UntoldFile['state'],
+        attachment: known,
+      })
+  }
+  return found
 }
 
 /** What came to nothing, or is completed, need not be known any more. */
