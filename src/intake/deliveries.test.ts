@@ -19,6 +19,7 @@ const arrival: Named = {
 const whole = (sha256: string): Spooled => ({
   tooLarge: false,
   examined: null,
+  letGo: () => {},
   id: newAttachmentId(),
   dataKey: Buffer.alloc(32),
   path: '/nowhere',

@@ -73,6 +73,7 @@ export async function intake(arrival: Arrival, caller: Caller, parts: IntakePart
       const judgement = await judge(arrival, file, parts, (copy) => left.add(copy))
       if (judgement.state !== 'refused') {
         await parts.storage.adopt(id, judgement.file)
+        judgement.file.letGo()
         left.delete(judgement.file)
       }
       return await settle(arrival, caller, file, judgement, parts)

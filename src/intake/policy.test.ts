@@ -19,6 +19,7 @@ function spooled(type: string | null, size = 100): Spooled {
   return {
     tooLarge: false,
     examined: null,
+    letGo: () => {},
     id: newAttachmentId(),
     dataKey: Buffer.alloc(32),
     path: '/nowhere',

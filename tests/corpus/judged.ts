@@ -38,6 +38,7 @@ function spooled(size: number, type: string | null): WholeFile {
   return {
     tooLarge: false,
     examined: null,
+    letGo: () => {},
     id: newAttachmentId(),
     dataKey: Buffer.alloc(32),
     path: '',

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { gif, jpeg, pdf, png, text } from '../../../tests/fixtures/files.ts'
@@ -112,6 +112,24 @@ describe('a file that is spooled', () => {
     await take(watched())
     await look()
     expect(looked).toBeGreaterThan(10)
+  })
+
+  it('that is small is in memory until it is let go of, and on the disk all the while', async () => {
+    const { takeWhole } = await opened()
+    const bytes = randomBytes(100_000)
+    const file = await takeWhole(bytes)
+    const early = file.open()[Symbol.asyncIterator]()
+    await rename(file.path, `${file.path}-away`)
+    expect((await readAll(file.open())).equals(bytes)).toBe(true)
+    const given = (await file.open()[Symbol.asyncIterator]().next()).value as Buffer
+    file.letGo()
+    // Its memory is another file's now.
+    const other = randomBytes(100_000)
+    await takeWhole(other)
+    expect(given.equals(bytes)).toBe(true)
+    await expect(early.next()).rejects.toThrow('ENOENT')
+    await rename(`${file.path}-away`, file.path)
+    expect((await readAll(file.open())).equals(bytes)).toBe(true)
   })
 
   it('is gone when it is discarded; discarding what the storage has taken is nothing', async () => {

@@ -26,6 +26,8 @@ export interface WholeFile extends SealedFile {
   examined: Examined | null
   /** Plaintext, in memory only, each piece proved before it comes. */
   open(range?: ByteRange): AsyncIterable<Buffer>
+  /** Nobody reads it again soon: a small one is in memory until then. */
+  letGo(): void
   /** Removes the copy unless the storage has taken it. */
   discard(): Promise<void>
 }
@@ -106,26 +108,31 @@ async function spoolOne(
     }
     pass.send(buffer, filled, true)
     const result = await pass.result()
+    const sealed = {
+      dataKey,
+      attachmentId: id,
+      size: result.size,
+      open: async (range?: ByteRange) => createReadStream(path, { ...range }),
+    }
     return {
       ...result,
       tooLarge: false,
       id,
       path,
       dataKey,
-      open: (range) =>
-        unseal(
-          {
-            dataKey,
-            attachmentId: id,
-            size: result.size,
-            open: async (sealed) => createReadStream(path, { ...sealed }),
-          },
-          range,
-        ),
-      discard: () =>
-        rm(path, { force: true }).catch((cause) => {
+      async *open(range) {
+        const plaintext = range ? null : pass.plaintext()
+        // A copy: its memory is used again before whoever has it may be done with it.
+        if (plaintext) yield Buffer.from(plaintext)
+        else yield* unseal(sealed, range)
+      },
+      letGo: pass.letGo,
+      discard() {
+        pass.letGo()
+        return rm(path, { force: true }).catch((cause) => {
           throw new Unavailable('the spool cannot be cleared', { cause })
-        }),
+        })
+      },
     }
   } catch (error) {
     await pass.abort()

@@ -16,6 +16,10 @@ export interface ThreadPass {
   send(buffer: Uint8Array, length: number, last: boolean): void
   /** After the last piece was sent. */
   result(): Promise<PassResult>
+  /** The plaintext of a file of one piece, once there is a result. Null: it has more, or was let go of. */
+  plaintext(): Uint8Array | null
+  /** Its memory is used for other files from now on. */
+  letGo(): void
   /** Gives the file up. Resolves when its thread has removed what is written. Safe to call at any time and twice. */
   abort(): Promise<void>
 }
@@ -42,6 +46,9 @@ export function createThreads(count: number, entry = '#threads/spool'): Threads 
   const spare: Uint8Array[] = []
   const running = new Map<number, Running>()
   const threads = Array.from({ length: count }, () => startThread(running, entry))
+  const giveBack = (buffer: Uint8Array) => {
+    if (spare.length < 512) spare.push(buffer)
+  }
   let nextFile = 0
   let closed = false
   /** Until reading a file on the way has ended a thread: then what is read is read in the inspection's own threads, which are for that. */
@@ -62,6 +69,8 @@ export function createThreads(count: number, entry = '#threads/spool'): Threads 
       let over = false
       let aborted = false
       let isDead = false
+      let sent = 0
+      let held: Uint8Array | null = null
 
       const finish = () => {
         if (over) return
@@ -81,7 +90,8 @@ export function createThreads(count: number, entry = '#threads/spool'): Threads 
             return woken()
           }
           onTheWay--
-          if (spare.length < 512) spare.push(new Uint8Array(message.buffer))
+          if (message.result && sent <= pieceBytes) held = new Uint8Array(message.buffer)
+          else giveBack(new Uint8Array(message.buffer))
           if (message.error)
             failure ??= new Unavailable('the spool cannot be written', {
               cause: Object.assign(new Error(message.error.message), { code: message.error.code }),
@@ -109,6 +119,7 @@ export function createThreads(count: number, entry = '#threads/spool'): Threads 
           const message: ToThread = { file, buffer: buffer.buffer as ArrayBuffer, length, last }
           if (!began) message.begin = start
           began = true
+          sent += length
           onTheWay++
           thread.post(message, [message.buffer])
         },
@@ -122,6 +133,11 @@ export function createThreads(count: number, entry = '#threads/spool'): Threads 
           finish()
           if (failure) throw failure
           return result!
+        },
+        plaintext: () => held?.subarray(0, sent) ?? null,
+        letGo() {
+          if (held) giveBack(held)
+          held = null
         },
         async abort() {
           if (over) return
