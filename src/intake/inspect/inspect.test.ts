@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { png } from '../../../tests/fixtures/files.ts'
 import { temporaryFolder } from '../../../tests/folder.ts'
@@ -57,6 +58,25 @@ describe('an inspection', () => {
     // Both ends: whoever waits for the other goes on, to its end that has come by then.
     closeSync(openSync(fifo, 'r+'))
     await expect(hanging).rejects.toThrow(Refused)
+    expect(await inspect(file, 'image/png', strictness)).toMatchObject({ type: 'image/png' })
+  })
+
+  it('that takes too much memory ends with its thread: the file is refused, and the next one is read', async () => {
+    const greedy = join(await temporaryFolder(), 'greedy.mjs')
+    // Reads nothing, and takes all that there is for one type.
+    await writeFile(
+      greedy,
+      `import { parentPort } from 'node:worker_threads'
+       parentPort.on('message', ({ id, question }) => {
+         const held = []
+         while (question.asked === 'image/gif') held.push(new Array(1_000_000).fill(held.length))
+         parentPort.postMessage([{ id, answer: { examined: { type: question.asked, end: 1 } } }])
+       })`,
+    )
+    const { inspect, close } = createInspector(manualClock(), 1, pathToFileURL(greedy).href)
+    onTestFinished(() => close())
+    const file = await spooled((await png()).bytes)
+    await expect(inspect(file, 'image/gif', strictness)).rejects.toThrow('memory')
     expect(await inspect(file, 'image/png', strictness)).toMatchObject({ type: 'image/png' })
   })
 

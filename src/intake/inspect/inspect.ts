@@ -39,8 +39,12 @@ const longestMs = 30_000
  * Readers of untrusted structure run in threads, each with one file at a time: one that hangs or takes too much memory ends
  * with its thread, and it is the file that is refused. The clock is the machine's own: threads take real time.
  */
-export function createInspector(clock: Clock = systemClock, count = mostThreads()): Inspector {
-  const idle = Array.from({ length: count }, startThread)
+export function createInspector(
+  clock: Clock = systemClock,
+  count = mostThreads(),
+  entry = '#threads/inspect',
+): Inspector {
+  const idle = Array.from({ length: count }, () => startThread(entry))
   const all = [...idle]
   const waiting: ((thread: InspectionThread) => void)[] = []
   const free = (thread: InspectionThread) => {
@@ -84,9 +88,9 @@ function read(answer: InspectionAnswer): Examined {
 
 type InspectionThread = AskedThread<InspectionQuestion, InspectionAnswer>
 
-function startThread(): InspectionThread {
+function startThread(entry: string): InspectionThread {
   return askThread({
-    entry: '#threads/inspect',
+    entry,
     resourceLimits: { maxOldGenerationSizeMb: 192, maxYoungGenerationSizeMb: 2 },
     died: (cause) => new Refused('unscannable', `it cannot be read: ${cause.message}`),
     closed: () => new Unavailable('the inspection is closed'),

@@ -4,6 +4,7 @@ import { isCfb } from '../office/cfb.ts'
 import { checkOdf, odfTypes } from '../office/odf.ts'
 import { oldOfficeReader } from '../office/oldOffice.ts'
 import { checkOoxml, ooxmlTypes } from '../office/ooxml.ts'
+import { isSvgName } from '../office/svg.ts'
 import type { Found, Reader } from '../reader.ts'
 import type { Source } from '../source.ts'
 import { checkInnerName, checkInside } from './inside.ts'
@@ -24,8 +25,8 @@ export const zipReader: Reader = {
     const zip = readZip(file, work)
     const names = new Set(zip.entries.map(({ name }) => name))
     const isDocument = names.has('[Content_Types].xml') || names.has('mimetype')
-    // Drawings in documents are shown by the program that shows the document, which runs no script of theirs.
-    for (const { name } of zip.entries) if (!isDocument || !/\.svg$/i.test(name)) checkInnerName(name)
+    // Drawings in documents are read as such.
+    for (const { name } of zip.entries) if (!isDocument || !isSvgName(name)) checkInnerName(name)
     const program = zip.entries.find(({ name }) => programs.test(name))
     if (program)
       throw new Refused('active_content', `it is a program, for it has ${JSON.stringify(program.name.slice(0, 60))}`)

@@ -4,6 +4,7 @@ import { checkInside } from '../archive/inside.ts'
 import type { Zip } from '../archive/zip.ts'
 import type { Work } from '../limits.ts'
 import { isPlainLink } from './links.ts'
+import { checkSvg, isSvgName } from './svg.ts'
 import { readXml, type XmlHandlers } from './xml.ts'
 
 const base = 'application/vnd.oasis.opendocument.'
@@ -30,7 +31,8 @@ export async function checkOdf(zip: Zip, work: Work): Promise<string> {
   const scripts = zip.entries.find(({ name, directory }) => /^(Basic|Scripts)\//i.test(name) && !directory)
   if (scripts) refuse(`the macro ${scripts.name.slice(0, 60)}`)
   for (const entry of zip.entries.slice(1)) {
-    if (/\.(xml|rdf)$/i.test(entry.name)) await readXml(entry.name, zip.open(entry), work, handlers)
+    if (isSvgName(entry.name)) await checkSvg(entry.name, zip.open(entry), work)
+    else if (/\.(xml|rdf)$/i.test(entry.name)) await readXml(entry.name, zip.open(entry), work, handlers)
     else await checkInside(entry.name, zip.open(entry), work)
   }
   return type

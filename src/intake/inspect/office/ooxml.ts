@@ -3,6 +3,7 @@ import { checkInside } from '../archive/inside.ts'
 import type { Zip, ZipEntry } from '../archive/zip.ts'
 import type { Work } from '../limits.ts'
 import { isPlainLink } from './links.ts'
+import { checkSvg, isSvgName } from './svg.ts'
 import { readXml, type XmlHandlers } from './xml.ts'
 
 const base = 'application/vnd.openxmlformats-officedocument.'
@@ -46,6 +47,8 @@ export async function checkOoxml(zip: Zip, work: Work): Promise<string> {
     if (entry.name === '[Content_Types].xml') continue
     if (entry.name.endsWith('.rels'))
       await readXml(entry.name, zip.open(entry), work, relationships(entry.name === '_rels/.rels' ? mains : []))
+    else if (isSvgName(entry.name) || /svg/i.test(typeOf.get(partNamed(entry.name)) ?? ''))
+      await checkSvg(entry.name, zip.open(entry), work)
     else if (isXml(entry.name.toLowerCase())) await readXml(entry.name, zip.open(entry), work, partHandlers())
     else await checkInside(entry.name, zip.open(entry), work)
   }

@@ -3,10 +3,17 @@ import { Refused } from '../../../errors.ts'
 import type { Work } from '../limits.ts'
 
 export interface XmlHandlers {
-  /** `name` without its prefix; attributes by their names without prefixes. */
-  open?(name: string, attributes: Record<string, string>, uri: string): void
+  /** `name` without its prefix; attributes by their names without prefixes, and all of them, where two have one name. */
+  open?(
+    name: string,
+    attributes: Record<string, string>,
+    uri: string,
+    all: { prefix: string; local: string; value: string }[],
+  ): void
   close?(name: string): void
   text?(text: string): void
+  /** A document type that only names one may stand there. */
+  namesType?: boolean
 }
 
 /** `strictEntities` is missing in its types: only the five of XML are known. */
@@ -32,7 +39,8 @@ export async function readXml(
     failure ??= new Refused('corrupt', `${shown} is no XML: ${error.message.split('\n', 1)[0]}`)
     parser.error = null as unknown as Error
   }
-  parser.ondoctype = () => {
+  parser.ondoctype = (type) => {
+    if (handlers.namesType && !String(type).includes('[')) return
     failure ??= new Refused('active_content', `${shown} has a document type (XXE)`)
   }
   parser.onopentag = (tag) => {
@@ -43,7 +51,9 @@ export async function readXml(
     if (depth > mostDepth || entries.length > mostAttributes)
       failure ??= new Refused('unscannable', `${shown} nests too deep, or has too many attributes`)
     if (failure) return
-    guarded(() => handlers.open?.(local, Object.fromEntries(entries.map((one) => [one.local, one.value])), uri))
+    guarded(() =>
+      handlers.open?.(local, Object.fromEntries(entries.map((one) => [one.local, one.value])), uri, entries),
+    )
   }
   parser.onclosetag = (tag) => {
     depth -= 1
