@@ -20,24 +20,18 @@ import {
   retryFetches,
   settleFetch,
 } from './questions/fetches.ts'
+import { announceFile, beginSending, fileSent, gatewayFile, moveFile } from './questions/gateway.ts'
+import { forgetGatewayFiles, unsentFiles, untoldFiles } from './questions/gatewayLeft.ts'
 import {
-  announceFile,
-  beginSending,
   completeFile,
-  fileSent,
-  forgetGatewayFiles,
   foundMessage,
-  gatewayFile,
   gatewayState,
   leaseMessages,
   leaseSentFiles,
-  moveFile,
   noteMessage,
   retryMessage,
   retrySentFile,
-  unsentFiles,
-  untoldFiles,
-} from './questions/gateway.ts'
+} from './questions/gatewaySent.ts'
 import { dataKey, masterKeyIds, masterKeys, nameMasterKey } from './questions/keys.ts'
 import {
   askLookups,

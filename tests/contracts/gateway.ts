@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { gatewayDelivery } from '../../src/records/questions/gateway.ts'
+import { gatewayDelivery } from '../../src/records/questions/gatewayLeft.ts'
 import { epoch, erasure, later, settlement } from '../fixtures/settlements.ts'
 import type { OpenedRecords } from './records.ts'
 

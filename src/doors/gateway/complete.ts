@@ -5,7 +5,7 @@ import type { GenesysClient } from '../../genesys/client.ts'
 import { deliveryByMessage } from '../../intake/deliveries.ts'
 import { createLoop, type Loop } from '../../loop.ts'
 import { nextAttemptAt } from '../../outbox/timetable.ts'
-import type { NotedMessage, SentFile } from '../../records/questions/gateway.ts'
+import type { NotedMessage, SentFile } from '../../records/questions/gatewaySent.ts'
 import type { Records } from '../../records/records.ts'
 import { causes, type Events } from '../../telemetry/events.ts'
 

@@ -5,7 +5,7 @@ import type { Schema } from '../schema.ts'
 import { dropAlerts } from './alerts.ts'
 import { attachment } from './attachments.ts'
 import { type AuditEntry, audit } from './audit.ts'
-import { isUnsent } from './gateway.ts'
+import { isUnsent } from './gatewayLeft.ts'
 import { messageScope } from './settle.ts'
 import { forgetWords } from './words.ts'
 

@@ -1,10 +1,13 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { temporaryRecords } from '../../../tests/database.ts'
+import type { AttachmentId } from '../../attachment.ts'
 import { leaseAlerts } from '../questions/alerts.ts'
 import { listAttachments } from '../questions/attachments.ts'
 import { storedInVain } from '../questions/erase.ts'
 import { leaseFetches } from '../questions/fetches.ts'
-import { leaseSentFiles } from '../questions/gateway.ts'
+import { gatewayFile } from '../questions/gateway.ts'
+import { isUnsent, unsentFiles, untoldFiles } from '../questions/gatewayLeft.ts'
+import { leaseMessages, leaseSentFiles } from '../questions/gatewaySent.ts'
 import { leaseLookups } from '../questions/lookups.ts'
 import { leaseConfirmations, releaseLeases } from '../questions/outbox.ts'
 import { heldTooLong, leaseHeld, listHeld } from '../questions/quarantine.ts'
@@ -45,6 +48,11 @@ describe('what is asked often goes through an index, and sorts nothing', () => {
     ['look-ups of backfills', (db) => leaseLookups(db, { lease: 'x', now, until: now, limit: 1, backfills: true })],
     ['files to be fetched', (db) => leaseFetches(db, { lease: 'x', now, until: now, limit: 8, busy: ['att_1'] })],
     ['files whose conversation is to be found', (db) => leaseSentFiles(db, { now, until: now, limit: 4 })],
+    ['a file of the gateway by either id', (db) => gatewayFile(db, { session: 's', id: 'g' })],
+    ['files of a session that were not told', (db) => untoldFiles(db, { session: 's', since: now })],
+    ['files that nobody sent', (db) => unsentFiles(db, { before: now, limit: 500 })],
+    ['whether nobody sent a file', (db) => isUnsent(db, { id: 'att_1' as AttachmentId, before: now })],
+    ['messages whose conversation is to be found', (db) => leaseMessages(db, { now, until: now, limit: 4 })],
     ['what is held', (db) => listHeld(db, { waitsFor: 'person', limit: 50, after: null })],
     ['what an engine is to judge', (db) => leaseHeld(db, { now, until: now, limit: 1 })],
     ['what was held too long', (db) => heldTooLong(db, { now, limit: 500 })],
