@@ -1,21 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { genuine } from '../../../../tests/corpus/kept.ts'
+import { examined } from '../../../../tests/fixtures/examined.ts'
 import { mutated, numbers } from '../../../../tests/fixtures/mutations.ts'
-import { Refused } from '../../../errors.ts'
-import { examine } from '../examine.ts'
-import { defaultLimits } from '../limits.ts'
-import { bufferSource } from '../source.ts'
-
-async function judge(text: string | Buffer, type: string): Promise<string> {
-  try {
-    const bytes = typeof text === 'string' ? Buffer.from(text, 'latin1') : text
-    await examine(bufferSource(bytes), type, { limits: defaultLimits, trailingData: 'refuse' })
-    return 'taken'
-  } catch (error) {
-    if (error instanceof Refused) return `${error.code}: ${error.detail}`
-    throw error
-  }
-}
 
 describe('CSV', () => {
   it.each([
@@ -25,7 +11,7 @@ describe('CSV', () => {
     'plain | text ! and =\n',
     '',
   ])('is taken: %j', async (text) => {
-    expect(await judge(text, 'text/csv')).toBe('taken')
+    expect(await examined(text, 'text/csv')).toBe('taken')
   })
 
   it.each([
@@ -42,13 +28,13 @@ describe('CSV', () => {
     'x\t=CALL("a","b")',
     '=REGISTER.ID("a")',
   ])('that calls out is refused: %j', async (text) => {
-    expect(await judge(text, 'text/csv')).toMatch(/^active_content: a cell calls out/)
+    expect(await examined(text, 'text/csv')).toMatch(/^active_content: a cell calls out/)
   })
 
   it('that calls out is found in UTF-16 too, and across pieces', async () => {
     const call = "=cmd|'/c calc'!A0"
-    expect(await judge(Buffer.from(`\ufeffa,${call}`, 'utf16le'), 'text/csv')).toMatch(/^active_content/)
-    expect(await judge(`${'a,'.repeat(32_760)}"",${call}`, 'text/csv')).toMatch(/^active_content/)
+    expect(await examined(Buffer.from(`\ufeffa,${call}`, 'utf16le'), 'text/csv')).toMatch(/^active_content/)
+    expect(await examined(`${'a,'.repeat(32_760)}"",${call}`, 'text/csv')).toMatch(/^active_content/)
   })
 })
 
@@ -61,7 +47,7 @@ describe('RTF', () => {
     '{\\rtf1 {\\pict\\pngblip\\bin4 {{}}}}',
     "{\\rtf1 caf\\'e9 \\u26085?}\r\n\0",
   ])('is taken: %j', async (text) => {
-    expect(await judge(text, 'application/rtf')).toBe('taken')
+    expect(await examined(text, 'application/rtf')).toBe('taken')
   })
 
   it.each<[string, string, string]>([
@@ -90,11 +76,11 @@ describe('RTF', () => {
     ['something behind it', '{\\rtf1 x} hidden', 'polyglot'],
     ['an object behind its end', '{\\rtf1 x}{\\object\\objdata 01}', 'polyglot'],
   ])('with %s is refused', async (_, text, code) => {
-    expect(await judge(text, 'application/rtf')).toMatch(new RegExp(`^${code}: `))
+    expect(await examined(text, 'application/rtf')).toMatch(new RegExp(`^${code}: `))
   })
 
   it('of LibreOffice is taken', async () => {
-    expect(await judge(genuine('letter.rtf'), 'application/rtf')).toBe('taken')
+    expect(await examined(genuine('letter.rtf'), 'application/rtf')).toBe('taken')
   })
 })
 
@@ -107,7 +93,7 @@ it('CSV and RTF changed anywhere are taken or refused', async () => {
   const counts = new Map<string, number>()
   for (let round = 0; round < 3000; round++) {
     const [type, seed] = seeds[round % 2]!
-    const code = (await judge(mutated(seed, ['{', '}', '\\bin', '\\objdata', '"', '=cmd|!'], random), type)).split(
+    const code = (await examined(mutated(seed, ['{', '}', '\\bin', '\\objdata', '"', '=cmd|!'], random), type)).split(
       ':',
     )[0]!
     counts.set(code, (counts.get(code) ?? 0) + 1)

@@ -1,25 +1,12 @@
 import { describe, expect, it } from 'vitest'
+import { examined } from '../../../../tests/fixtures/examined.ts'
 import { zipOf } from '../../../../tests/fixtures/zips.ts'
-import { Refused } from '../../../errors.ts'
-import { examine } from '../examine.ts'
-import { defaultLimits } from '../limits.ts'
-import { bufferSource } from '../source.ts'
 
 const office = 'application/vnd.openxmlformats-officedocument.'
 const pptx = `${office}presentationml.presentation`
 const docx = `${office}wordprocessingml.document`
 const xlsx = `${office}spreadsheetml.sheet`
 const schemas = 'http://schemas.openxmlformats.org/officeDocument/2006/relationships'
-
-async function judge(bytes: Buffer, type: string): Promise<string> {
-  try {
-    await examine(bufferSource(bytes), type, { limits: defaultLimits, trailingData: 'refuse' })
-    return 'taken'
-  } catch (error) {
-    if (error instanceof Refused) return `${error.code}: ${error.detail}`
-    throw error
-  }
-}
 
 interface Wish {
   /** Content type of the main part. */
@@ -80,10 +67,10 @@ const link = (kind: string, target: string, mode = 'External') =>
 
 describe('a presentation', () => {
   it('with pages, links to pages and pictures of its own is taken', async () => {
-    expect(await judge(presentation(), pptx)).toBe('taken')
+    expect(await examined(presentation(), pptx)).toBe('taken')
     const slide = '<a:hlinkClick r:id="r9" action="ppaction://hlinksldjump"/>'
     const links = link('hyperlink', 'https://example.com/page') + link('slide', 'slide2.xml', 'Internal')
-    expect(await judge(presentation({ slide, links }), pptx)).toBe('taken')
+    expect(await examined(presentation({ slide, links }), pptx)).toBe('taken')
   })
 
   it.each<[string, Wish]>([
@@ -108,12 +95,12 @@ describe('a presentation', () => {
     ['macros, called one without', { main: 'application/vnd.ms-powerpoint.presentation.macroEnabled.main+xml' }],
     ['a slide show with macros', { main: 'application/vnd.ms-powerpoint.slideshow.macroEnabled.main+xml' }],
   ])('with %s is refused', async (_, wish) => {
-    expect(await judge(presentation(wish), pptx)).toMatch(/^active_content: /)
+    expect(await examined(presentation(wish), pptx)).toMatch(/^active_content: /)
   })
 
   it('that is a template or a slide show is a type of its own', async () => {
     for (const kind of ['template', 'slideshow'])
-      expect(await judge(presentation({ main: `${office}presentationml.${kind}.main+xml` }), pptx)).toMatch(
+      expect(await examined(presentation({ main: `${office}presentationml.${kind}.main+xml` }), pptx)).toMatch(
         /^type_mismatch: /,
       )
   })
@@ -125,11 +112,11 @@ describe('the main part', () => {
       overrides: [['/word/document.xml', `${docx}.main+xml`]],
       parts: [{ name: 'word/document.xml', content: '<w:document xmlns:w="w"/>' }],
     })
-    expect([await judge(both, pptx), await judge(both, docx)]).toEqual([
+    expect([await examined(both, pptx), await examined(both, docx)]).toEqual([
       'taken',
       expect.stringMatching(/^type_mismatch: /),
     ])
-    expect(await judge(presentation({ documents: ['/PPT/Presentation.xml'] }), pptx)).toBe('taken')
+    expect(await examined(presentation({ documents: ['/PPT/Presentation.xml'] }), pptx)).toBe('taken')
   })
 
   it.each<[string, Wish]>([
@@ -138,11 +125,11 @@ describe('the main part', () => {
     ['one that is not there', { documents: ['word/document.xml'] }],
     ['one of a type that is none', { documents: ['ppt/slides/slide1.xml'] }],
   ])('that is %s is corrupt', async (_, wish) => {
-    expect(await judge(presentation(wish), pptx)).toMatch(/^corrupt: /)
+    expect(await examined(presentation(wish), pptx)).toMatch(/^corrupt: /)
   })
 
   it('of a binary workbook is never read as a workbook, and is refused', async () => {
     const main = 'application/vnd.ms-excel.sheet.binary.macroEnabled.main'
-    for (const type of [xlsx, pptx]) expect(await judge(presentation({ main }), type)).toMatch(/^active_content: /)
+    for (const type of [xlsx, pptx]) expect(await examined(presentation({ main }), type)).toMatch(/^active_content: /)
   })
 })

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { examined } from '../../../../tests/fixtures/examined.ts'
 import { zipOf } from '../../../../tests/fixtures/zips.ts'
 import type { Refused } from '../../../errors.ts'
-import { examine } from '../examine.ts'
 import { beginWork, defaultLimits } from '../limits.ts'
-import { bufferSource } from '../source.ts'
 import { checkSvg } from './svg.ts'
 
 const drawing = (inner: string, before = '') =>
@@ -85,16 +84,11 @@ describe('a drawing in a document', () => {
       })
     const word = 'application/vnd.openxmlformats-officedocument.wordprocessingml.document'
     const writer = 'application/vnd.oasis.opendocument.text'
-    const of = (bytes: Buffer, type: string) =>
-      examine(bufferSource(bytes), type, { limits: defaultLimits, trailingData: 'refuse' }).then(
-        () => 'taken',
-        (error: unknown) => (error as Refused).code,
-      )
     const [good, bad] = [drawing('<path/>'), drawing('<script/>')]
-    expect(await of(docx('word/media/a.svg', good), word)).toBe('taken')
-    expect(await of(docx('word/media/a.svg', bad), word)).toBe('active_content')
-    expect(await of(docx('word/media/hidden.bin', bad), word)).toBe('active_content')
-    expect(await of(odt(good), writer)).toBe('taken')
-    expect(await of(odt(bad), writer)).toBe('active_content')
+    expect(await examined(docx('word/media/a.svg', good), word)).toBe('taken')
+    expect(await examined(docx('word/media/a.svg', bad), word)).toMatch(/^active_content/)
+    expect(await examined(docx('word/media/hidden.bin', bad), word)).toMatch(/^active_content/)
+    expect(await examined(odt(good), writer)).toBe('taken')
+    expect(await examined(odt(bad), writer)).toMatch(/^active_content/)
   })
 })
