@@ -38,6 +38,7 @@ it('says what it names, and leaves the rest as it is', () => {
     strictness: { limits: { ...defaultLimits, pages: 3 }, trailingData: 'cut' },
     keep: 'safe_copy',
     quarantine: { codes: [], engineDown: false, days: 30, secondPerson: false },
+    agentFiles: 'ignore',
     rescanDays: 7,
     reuseVerdictHours: 24,
     deployments: {},

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { secretHeader, type Uploads } from '../doors/gateway/uploads.ts'
-import { type BodyTimes, bodyOf } from '../doors/push/body.ts'
+import { type BodyTimes, bodyOf, lengthOf } from '../doors/push/body.ts'
 import { NotFound, Unavailable } from '../errors.ts'
 import { strictJson } from '../strictJson.ts'
 import type { Routes } from './server.ts'
@@ -100,12 +100,11 @@ export function gatewayRoutes({ uploads, deployments, apiUrl, cdnUrl, times }: G
           if (request.waitsForContinue) reply.raw.writeContinue()
           yield* bodyOf(request.raw, times)
         }
-        const length = Number(request.headers['content-length'] ?? Number.NaN)
         const taken = await uploads.take(
           { token: request.params.token, secret: String(request.headers[secretHeader] ?? '') },
           {
             contentType: request.headers['content-type'] ?? null,
-            length: Number.isSafeInteger(length) ? length : null,
+            length: lengthOf(request.headers),
             bytes: bytes(),
             gone: gone.signal,
             requestId: request.id,

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { Sender, Senders } from '../access/senders.ts'
 import type { Attachment } from '../attachment.ts'
-import { type BodyTimes, bodyOf } from '../doors/push/body.ts'
+import { type BodyTimes, bodyOf, lengthOf } from '../doors/push/body.ts'
 import { push } from '../doors/push/push.ts'
 import type { Intake } from '../intake/intake.ts'
 import { answerProblem } from './answer.ts'
@@ -70,6 +70,7 @@ export function pushRoutes({ senders, intake, times, corsOrigins }: PushRoutePar
             language,
             idempotencyKey: request.headers['idempotency-key'],
             contentType: request.headers['content-type'],
+            contentLength: lengthOf(request.headers),
             requestId: request.id,
             gone: gone.signal,
           },

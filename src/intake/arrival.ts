@@ -34,6 +34,8 @@ export interface Arrival {
   proved(): Promise<void>
   /** Aborts when the sender is gone: then nobody waits for an answer. */
   gone: AbortSignal
+  /** As many bytes as are said to come at the most; null: nobody says. It decides nothing but how they are worked on. */
+  atMost: number | null
   /** The file's bytes. Reading them fails when the sender's request does, and when what it claims does not hold. */
   bytes: AsyncIterable<Uint8Array>
 }

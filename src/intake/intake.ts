@@ -9,6 +9,7 @@ import type { Admission } from './admission.ts'
 import type { Arrival } from './arrival.ts'
 import { deliveryOf, sameAnswer } from './deliveries.ts'
 import { isReadAsItComes } from './inspect/inspect.ts'
+import { quickBytes } from './inspect/limits.ts'
 import { type Judgement, type JudgeParts, judge } from './judge.ts'
 import { policyFor } from './policy.ts'
 import type { Quotas } from './quota.ts'
@@ -26,6 +27,9 @@ export interface IntakeParts extends JudgeParts {
   clock: Clock
   events: Events
 }
+
+/** What a form may have beside its file. */
+const formBytes = 16 * 1024
 
 /** Who sent it and under which request, for the audit trail. */
 export interface Caller {
@@ -55,7 +59,10 @@ export async function intake(arrival: Arrival, caller: Caller, parts: IntakePart
     const id = newAttachmentId()
     const { maxFileBytes: maxBytes, strictness, allowedTypes } = policyFor(parts.policy, arrival.deploymentId)
     const { declaredType: asked } = arrival
-    const inspection = allowedTypes.includes(asked) && !isReadAsItComes(asked) ? { asked, strictness } : null
+    // A large one would be kept in memory until it is seen to be large.
+    const maybeSmall = arrival.atMost === null || arrival.atMost <= quickBytes + formBytes
+    const inspection =
+      maybeSmall && allowedTypes.includes(asked) && !isReadAsItComes(asked) ? { asked, strictness } : null
     const options = { id, dataKey: parts.keys.newDataKey(), maxBytes, inspection }
     const file = await parts.spool.spool(arrival.bytes, options)
     /** What lies in the spool and is not taken over. */

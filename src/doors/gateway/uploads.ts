@@ -208,6 +208,7 @@ export function createUploads(parts: UploadsParts): Uploads {
             unproven: false,
             proved: async () => {},
             gone,
+            atMost: fileSize,
             bytes: exactly(bytes, fileSize),
           },
           { who: '(customer)', requestId },

@@ -66,6 +66,7 @@ export async function fetchOne(leased: LeasedFetch, parts: FetchParts): Promise<
         unproven: false,
         proved: async () => {},
         gone: noOneWaits,
+        atMost: first.size,
         bytes: media.download(first, async () => (await source()).media),
       },
       { who: '(pull)', requestId: `fetch_${randomBytes(10).toString('hex')}` },

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { SenderGone, TooSlow } from '../../errors.ts'
 
 export interface BodyTimes {
@@ -67,4 +67,10 @@ export async function* bodyOf(request: IncomingMessage, times: BodyTimes): Async
     request.off('close', gone)
     // The error listener stays: a request that breaks after it was given up must not be an unhandled error.
   }
+}
+
+/** What a request says of its body's length, in bytes. Null: nothing, as when it comes in chunks. */
+export function lengthOf(headers: IncomingHttpHeaders): number | null {
+  const length = Number(headers['content-length'] ?? Number.NaN)
+  return Number.isSafeInteger(length) ? length : null
 }

@@ -13,6 +13,8 @@ export interface PushRequest {
   language: string | null
   idempotencyKey: string | undefined
   contentType: string | undefined
+  /** Of the body, as it says. */
+  contentLength: number | null
   requestId: string
   /** Aborts when the sender is gone. */
   gone: AbortSignal
@@ -53,6 +55,7 @@ export async function push(
         if (sender.signed) await readToItsEnd(body)
       },
       gone: asked.gone,
+      atMost: asked.contentLength,
       bytes,
     }
     return await intake(arrival, { who: sender.who, requestId: asked.requestId })

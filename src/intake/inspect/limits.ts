@@ -38,6 +38,9 @@ export const defaultLimits: Limits = {
   ratio: 200,
 }
 
+/** Larger files are not kept in memory to be read as they come. */
+export const quickBytes = 1024 * 1024
+
 /** How a policy has files read. */
 export interface Strictness {
   limits: Limits

@@ -6,8 +6,8 @@ import { zip } from '../../../tests/fixtures/rawZips.ts'
 import { temporaryFolder } from '../../../tests/folder.ts'
 import { newAttachmentId } from '../../attachment.ts'
 import { openSpool } from '../spool/spool.ts'
-import { defaultLimits } from './limits.ts'
-import { examineQuickly, quickBytes } from './quick.ts'
+import { defaultLimits, quickBytes } from './limits.ts'
+import { examineQuickly } from './quick.ts'
 import { bufferSource } from './source.ts'
 
 const strictness = { limits: defaultLimits, trailingData: 'refuse' as const }

@@ -8,9 +8,6 @@ export interface Inspection {
   strictness: Strictness
 }
 
-/** Larger files are not kept in memory for it. */
-export const quickBytes = 1024 * 1024
-
 /** So much that a file which asks for no more holds nobody up: a few milliseconds. */
 const quickSteps = 1_000_000
 const most: Partial<Limits> = {
