@@ -292,6 +292,34 @@ describe('everything else', () => {
     expect((await second.configure()).body.newSession).toBe(false)
   })
 
+  it('a customer who proves who he is does so at the platform, sends a file, and is logged out', async () => {
+    const { address, url, emulator, records } = await startGateway()
+    const json = (body: unknown) => ({
+      method: 'POST',
+      headers: { 'content-type': 'application/json', origin: 'https://www.example.com' },
+      body: JSON.stringify(body),
+    })
+    const token = (path: string) => `${url}/api/v2/webdeployments/token/${path}`
+    const proof = json({ deploymentId, oauth: { code: 'c', redirectUri: 'https://www.example.com' } })
+    const given = await fetch(token('oauthcodegrantjwtexchange'), proof)
+    const { refreshToken } = (await given.json()) as { refreshToken: string }
+    const { jwt } = (await (await fetch(token('refresh'), json({ refreshToken, deploymentId }))).json()) as {
+      jwt: string
+    }
+    const customer = await rawGuest(address)
+    const open = { action: 'configureAuthenticatedSession', deploymentId, data: { code: jwt } }
+    expect(await customer.ask(open)).toMatchObject({ class: 'SessionResponse', body: { connected: true } })
+    const file = await jpeg()
+    const { body } = await customer.announce(file)
+    await customer.put(body, file.bytes)
+    await customer.outcomeOf(body.attachmentId)
+    expect(await customer.sendFile(body.attachmentId)).toMatchObject({ class: 'StructuredMessage' })
+    await until(async () => (await records())[0]?.conversationId === emulator.conversations()[0]!.id)
+    const revoked = await fetch(token('revoke'), { method: 'DELETE', headers: { authorization: `bearer ${jwt}` } })
+    expect(revoked.status).toBe(200)
+    expect(await customer.take(({ class: name }) => name === 'LogoutEvent')).toBeDefined()
+  })
+
   it('config, domains and history come from the platform, of configured deployments alone', async () => {
     const { url, emulator, address } = await startGateway()
     for (const file of ['config.json', 'domains.json']) {
