@@ -11,6 +11,7 @@ import { buildJail } from '../../src/copies/jail.ts'
 import { type CopyMakerOptions, createCopyMaker } from '../../src/copies/maker.ts'
 import { Unavailable } from '../../src/errors.ts'
 import { genuine } from '../corpus/kept.ts'
+import { examined } from '../fixtures/examined.ts'
 import { gif, jpeg, noise, pdf, png } from '../fixtures/files.ts'
 
 async function* once(bytes: Buffer) {
@@ -62,6 +63,27 @@ describe('a safe copy', () => {
   ])('of a %s is one', async (_, make, type) => {
     const { bytes } = await make()
     expect(await maker()(bytes, { type })).toMatchObject({ type, pages: 1 })
+  })
+
+  it('of a TIFF with pages is a PDF of them, each as large as it was scanned', async () => {
+    const sheet = () =>
+      sharp({ create: { width: 300, height: 400, channels: 3, background: '#0a0' } })
+        .png()
+        .toBuffer()
+    const joined = sharp([await sheet(), await sheet()], { join: { animated: true } })
+    const scan = await joined.withMetadata({ density: 100 }).tiff().toBuffer()
+    for (const [file, pages, size] of [
+      [scan, 2, '/MediaBox [0 0 216 288]'],
+      // It does not say how it was scanned.
+      [genuine('pages.tiff'), 3, '/MediaBox [0 0 '],
+    ] as const) {
+      const copy = await maker()(file, { type: 'image/tiff' })
+      expect([copy.type, copy.pages]).toEqual(['application/pdf', pages])
+      expect(copy.bytes.toString('latin1')).toContain(size)
+      expect(await examined(copy.bytes, 'application/pdf')).toBe('taken')
+      const last = await maker()(copy.bytes, { kind: 'preview', type: 'application/pdf', page: pages, pixels: 200 })
+      expect(last.pages).toBe(pages)
+    }
   })
 
   it('of a HEIC is a JPEG without its metadata, where heif-convert is installed; else it says why not', async () => {

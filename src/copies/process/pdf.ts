@@ -1,6 +1,6 @@
-import { buffer } from 'node:stream/consumers'
 import sharp from 'sharp'
-import { type Copy, type CopyWanted, mostPages, NoCopy } from '../copy.ts'
+import { type Copy, type CopyWanted, NoCopy } from '../copy.ts'
+import { pdfOfPictures } from './pictures.ts'
 
 /** Dots an inch of a page in a copy; a PDF's own unit is 72 an inch. */
 const dpi = 150
@@ -28,16 +28,6 @@ export async function copyPdf({ kind, page, pixels }: CopyWanted, bytes: Buffer)
     const { image } = await render(page - 1, (longest) => pixels / longest)
     return { type: 'image/webp', pages, bytes: await image.webp({ quality: 80 }).toBuffer() }
   }
-  if (pages > mostPages) throw new NoCopy(`it has ${pages} pages, and a copy at most ${mostPages}`)
-  const { default: PDFDocument } = await import('pdfkit')
-  // No font is loaded: there is no text.
-  const copy = new PDFDocument({ autoFirstPage: false, font: null as unknown as string })
-  const written = buffer(copy as unknown as AsyncIterable<Buffer>)
-  for (let number = 0; number < pages; number++) {
-    const { width, height, image } = await render(number, () => dpi / 72)
-    copy.addPage({ size: [width, height], margin: 0 })
-    copy.image(await image.jpeg({ quality: 85 }).toBuffer(), 0, 0, { width, height })
-  }
-  copy.end()
-  return { type: 'application/pdf', pages, bytes: await written }
+  const bytesOfCopy = await pdfOfPictures(pages, (number) => render(number, () => dpi / 72))
+  return { type: 'application/pdf', pages, bytes: bytesOfCopy }
 }
