@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { newAttachmentId } from '../src/attachment.ts'
 import { digestOf } from '../src/records/questions/audit.ts'
 import { wordsOf } from '../src/records/questions/words.ts'
+import type { Schema } from '../src/records/schema.ts'
 import { openDatabase } from '../src/records/sqlite/database.ts'
 import { keyRing } from '../src/seal/keys.ts'
 import { answerWith } from './child.ts'
@@ -17,14 +18,22 @@ function fill(dataDir: string, count: number): void {
   const database = openDatabase(join(dataDir, 'clipgate.db'))
   // What is half done after a crash is thrown away with the folder.
   database.exec('PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000; PRAGMA temp_store = MEMORY')
-  const into = (table: string, columns: number) =>
-    database.prepare(`INSERT INTO ${table} VALUES (${Array(columns).fill('?').join()})`)
-  const attachments = into('attachments', 18)
-  const words = into('attachment_words', 3)
-  const keys = into('data_keys', 3)
-  const deliveries = into('deliveries', 6)
-  const confirmations = into('confirmations', 13)
-  const trail = into('audit', 11)
+  const into = <Table extends keyof Schema>(table: Table) => {
+    let statement: ReturnType<typeof database.prepare> | null = null
+    return (row: Schema[Table]) => {
+      const columns = Object.keys(row)
+      statement ??= database.prepare(
+        `INSERT INTO ${table} (${columns.join()}) VALUES (${Array(columns.length).fill('?').join()})`,
+      )
+      statement.run(...Object.values(row))
+    }
+  }
+  const attachments = into('attachments')
+  const words = into('attachment_words')
+  const keys = into('data_keys')
+  const deliveries = into('deliveries')
+  const confirmations = into('confirmations')
+  const trail = into('audit')
   const ring = masterKeys(dataDir)
   const { node } = database.prepare('SELECT node FROM audit_nodes').get() as { node: string }
   let last = database.prepare('SELECT seq, digest FROM audit ORDER BY seq DESC LIMIT 1').get() as {
@@ -48,30 +57,31 @@ function fill(dataDir: string, count: number): void {
     const state = refused ? 'refused' : 'accepted'
     const code = refused ? 'type_not_allowed' : null
     const messageId = uuid()
-    attachments.run(
+    attachments({
       id,
       state,
       code,
-      null,
-      'push',
-      conversation,
-      messageId,
-      name,
+      detail: null,
+      door: 'push',
+      conversation_id: conversation,
+      message_id: messageId,
+      filename: name,
       type,
-      type,
+      declared_type: type,
       size,
       sha256,
-      'off',
-      '[]',
-      at,
-      null,
-      null,
-      refused ? 0 : 1,
-    )
-    for (const word of wordsOf(name)) words.run(word, at, id)
+      scan: 'off',
+      verdicts: '[]',
+      received_at: at,
+      erased_at: null,
+      record_digest: null,
+      stored: refused ? 0 : 1,
+      sent_by: null,
+    })
+    for (const word of wordsOf(name)) words({ word, received_at: at, attachment_id: id })
     if (!refused) {
       const { masterKeyId, wrapped } = ring.wrap(ring.newDataKey(), id)
-      keys.run(id, masterKeyId, wrapped)
+      keys({ attachment_id: id, master_key_id: masterKeyId, wrapped })
     }
     const answer = {
       id,
@@ -91,8 +101,30 @@ function fill(dataDir: string, count: number): void {
       confirmation: { state: 'pending', way: null, at: null },
       receivedAt: new Date(at).toISOString(),
     }
-    deliveries.run('message', JSON.stringify([conversation, messageId, sha256]), sha256, id, JSON.stringify(answer), at)
-    confirmations.run(id, conversation, 'en', 'delivered', 'message', 1, at, null, 0, 0, null, at, at + 800)
+    deliveries({
+      scope: 'message',
+      key: JSON.stringify([conversation, messageId, sha256]),
+      fingerprint: sha256,
+      attachment_id: id,
+      answer: JSON.stringify(answer),
+      at,
+    })
+    confirmations({
+      attachment_id: id,
+      conversation_id: conversation,
+      language: 'en',
+      state: 'delivered',
+      way: 'message',
+      attempts: 1,
+      next_at: at,
+      lease: null,
+      uncertain: 0,
+      possibly_repeated: 0,
+      reason: null,
+      created_at: at,
+      settled_at: at + 800,
+      round: 0,
+    })
     const row = {
       node,
       seq: last.seq + 1,
@@ -106,19 +138,7 @@ function fill(dataDir: string, count: number): void {
       previous: last.digest,
     }
     last = { seq: row.seq, digest: digestOf(row) }
-    trail.run(
-      row.node,
-      row.seq,
-      row.at,
-      row.who,
-      row.what,
-      row.object,
-      row.outcome,
-      row.request_id,
-      row.detail,
-      row.previous,
-      last.digest,
-    )
+    trail({ ...row, digest: last.digest })
   }
   database.exec('COMMIT; PRAGMA wal_checkpoint(TRUNCATE)')
   database.close()
