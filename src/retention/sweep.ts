@@ -1,5 +1,5 @@
 import type { AttachmentId } from '../attachment.ts'
-import { NotFound, Unavailable } from '../errors.ts'
+import { Conflict, NotFound, Unavailable } from '../errors.ts'
 import type { Decisions } from '../quarantine/decisions.ts'
 import { type EraseParts, erase } from './erase.ts'
 
@@ -84,7 +84,12 @@ export async function sweep({ retentionDays, signal }: SweepOptions, parts: Swee
   await eraseAll(() => records.unsentFiles({ before: dayAgo, limit: batch }), dayAgo)
   for (;;) {
     const ids = await records.heldTooLong({ now, limit: batch })
-    const done = await each(ids, (id) => decisions.destroy(id, { ...bySweep, reason: 'nobody decided in time' }))
+    const done = await each(ids, (id) =>
+      decisions.destroy(id, { ...bySweep, reason: 'nobody decided in time' }).catch((error: unknown) => {
+        // Somebody has decided meanwhile, or erased it.
+        if (!(error instanceof Conflict || error instanceof NotFound)) throw error
+      }),
+    )
     if (ids.length < batch || done === 0) break
   }
   // An erasure of a record without bytes may have been cut short before this.
