@@ -59,7 +59,7 @@ module.exports = {
           leaf,
           '^src/config/',
           '^src/intake/(types|policy|inspect/limits)\\.ts$',
-          '^src/(telemetry/log|scan/settings)\\.ts$',
+          '^src/(telemetry/log|scan/settings|records/postgres/address)\\.ts$',
         ],
       },
     },

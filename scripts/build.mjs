@@ -28,7 +28,8 @@ await build({
   banner: { js: "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);" },
   sourcemap: true,
 })
-await cp('src/records/sqlite/migrations', `${outdir}/migrations/sqlite`, { recursive: true })
+for (const database of ['sqlite', 'postgres'])
+  await cp(`src/records/${database}/migrations`, `${outdir}/migrations/${database}`, { recursive: true })
 // Only for who takes the emulator as a package: it costs seconds.
 if (process.argv.includes('--types')) {
   const tsc = fileURLToPath(new URL('bin/tsc', import.meta.resolve('typescript/package.json')))

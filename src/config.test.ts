@@ -17,6 +17,7 @@ describe('without any setting', () => {
     expect(readConfig({ HOME: '/root', PORT: '99', CLIPGATE: 'x' }).config).toEqual({
       http: { host: '127.0.0.1', port: 8080, publicUrl: 'http://127.0.0.1:8080', trustedProxies: [], docs: 'open' },
       dataDir: resolve('data'),
+      database: 'sqlite',
       masterKeyFile: resolve('data/keys/master.key'),
       migrate: 'auto',
       push: { auth: 'keys', maxUploads: 256, corsOrigins: [], ratePerMinute: null },
@@ -249,7 +250,7 @@ describe('an unknown setting', () => {
     ])
   })
 
-  it.each(['FILES_URL', 'DATABASE_URL', 'STORAGE_URL', 'FRAME_ANCESTORS'])(
+  it.each(['FILES_URL', 'STORAGE_URL', 'FRAME_ANCESTORS'])(
     '%s, which a later version has, is refused in these words',
     (name) => {
       expect(problemsOf({ [name]: 'x' })).toEqual([`CLIPGATE_${name} is not available in this version yet. Remove it.`])

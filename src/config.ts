@@ -15,6 +15,8 @@ import type { logLevels } from './telemetry/log.ts'
 export interface Config {
   http: { host: string; port: number; publicUrl: string; docs: 'open' | 'read'; trustedProxies: string[] }
   dataDir: string
+  /** Where the records are: in the data folder, or in the database that the secret address names. */
+  database: 'sqlite' | 'postgres'
   masterKeyFile: string
   migrate: 'auto' | 'off'
   push: { auth: 'keys' | 'none'; maxUploads: number; corsOrigins: string[]; ratePerMinute: number | null }
@@ -55,6 +57,8 @@ export interface Config {
 
 /** Kept apart from the settings that a log line or a page may show. Serialises to nothing. */
 export interface Secrets {
+  /** It may have a password. */
+  databaseUrl: string | null
   apiKeys: ApiKey[]
   pushSigningSecrets: string[]
   genesysClientSecret: string | null
@@ -130,6 +134,7 @@ function toConfig(values: Values): Config {
       docs: values.DOCS ?? (isLoopback(values.HOST) ? 'open' : 'read'),
     },
     dataDir,
+    database: values.DATABASE_URL === undefined ? 'sqlite' : 'postgres',
     masterKeyFile: values.MASTER_KEY_FILE ? resolve(values.MASTER_KEY_FILE) : join(dataDir, 'keys', 'master.key'),
     migrate: values.MIGRATE,
     push: {
@@ -201,6 +206,7 @@ function deepFrozen<T extends object>(value: T): T {
 
 function toSecrets(values: Values): Secrets {
   const secrets = {
+    databaseUrl: values.DATABASE_URL ?? null,
     apiKeys: values.API_KEYS,
     pushSigningSecrets: values.PUSH_SIGNING_SECRETS,
     genesysClientSecret: values.GENESYS_CLIENT_SECRET ?? null,

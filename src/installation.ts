@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Clock } from './clock.ts'
-import type { Config } from './config.ts'
+import type { Config, Secrets } from './config.ts'
 import { makeFolder } from './durable.ts'
 import { ConfigError } from './errors.ts'
 import type { Records } from './records/records.ts'
@@ -20,25 +21,46 @@ export function dataPaths(dataDir: string) {
   }
 }
 
-const migrations = join(dirname(fileURLToPath(import.meta.resolve('#package'))), 'dist', 'migrations', 'sqlite')
+const migrations = join(dirname(fileURLToPath(import.meta.resolve('#package'))), 'dist', 'migrations')
+
+/** Whose records: their place, and how they may be changed. */
+export interface RecordsPlace {
+  config: Config
+  secrets: Pick<Secrets, 'databaseUrl'>
+}
 
 /** Opens the records with their schema up to date. Throws `ConfigError` when it may not or cannot be brought there. */
-export async function openRecords(config: Config, clock: Clock): Promise<Records> {
-  await migrateRecords(config, clock, config.migrate === 'auto')
-  return sqliteRecords(dataPaths(config.dataDir).database)
+export async function openRecords({ config, secrets }: RecordsPlace, clock: Clock): Promise<Records> {
+  await migrateRecords({ config, secrets }, clock, config.migrate === 'auto')
+  if (secrets.databaseUrl === null) return sqliteRecords(dataPaths(config.dataDir).database)
+  const { postgresRecords } = await import('./records/postgres/postgres.ts')
+  return postgresRecords(secrets.databaseUrl)
 }
 
 /** Returns the names of the steps that were made. */
-export async function migrateRecords(config: Config, clock: Clock, apply: boolean): Promise<string[]> {
+export async function migrateRecords(
+  { config, secrets }: RecordsPlace,
+  clock: Clock,
+  apply: boolean,
+): Promise<string[]> {
+  if (secrets.databaseUrl !== null) {
+    const { migratePostgres } = await import('./records/postgres/migrate.ts')
+    return migratePostgres(secrets.databaseUrl, join(migrations, 'postgres'), clock.now(), apply)
+  }
   const { database } = dataPaths(config.dataDir)
   await makeFolder(config.dataDir)
   await createDatabaseFile(database)
-  return migrate(database, migrations, clock.now(), apply)
+  return migrate(database, join(migrations, 'sqlite'), clock.now(), apply)
+}
+
+/** Whether there are records at all: a file that is not there is not made by a command that only looks. */
+export function hasRecords(config: Config): boolean {
+  return config.database === 'postgres' || existsSync(dataPaths(config.dataDir).database)
 }
 
 /**
- * Opens the master keys, and names the current one in the records. A key is made by itself only when the records have
- * never named one: a key file that is lost or another must stop the start, not begin anew.
+ * Opens the master keys, and names the current one in the records. A key is made by itself only when the records are of this
+ * process alone and have never named one: a key file that is lost or another must stop the start, not begin anew.
  */
 export async function openKeys(path: string, records: Records, clock: Clock): Promise<KeyRing> {
   const named = await records.masterKeyIds()
@@ -49,21 +71,32 @@ export async function openKeys(path: string, records: Records, clock: Clock): Pr
       throw new ConfigError([
         `The key file ${path} is missing, and stored files are sealed with ${named.join(', ')}. Put back the file that holds it.`,
       ])
+    if (!records.alone)
+      throw new ConfigError([
+        `There is no key file ${path}. Processes over one database need the same: make one (clipgate keys create --out FILE), ` +
+          'give it to each of them, and set CLIPGATE_MASTER_KEY_FILE.',
+      ])
     await makeFolder(dirname(path))
     found = await createKeyFile(path)
   }
   const ring = keyRing(found)
+  requireAll(named, ring, path)
+  if (!named.includes(ring.currentId)) {
+    const [at, id, what] = [clock.now(), ring.currentId, made ? 'key_make' : 'key_use'] as const
+    const entry = { at, who: '(service)', what, object: id, outcome: 'current', requestId: null, detail: null }
+    await records.nameMasterKey({ id, at, audit: entry })
+    // Another process may have named one of its own meanwhile.
+    requireAll(await records.masterKeyIds(), ring, path)
+  }
+  return ring
+}
+
+function requireAll(named: string[], ring: KeyRing, path: string): void {
   const missing = named.filter((id) => !ring.ids.includes(id))
   if (missing.length > 0)
     throw new ConfigError([
       `The key file ${path} has not the key ${missing.join(', ')} that the records name. Put back the file that holds it.`,
     ])
-  if (!named.includes(ring.currentId)) {
-    const [at, id, what] = [clock.now(), ring.currentId, made ? 'key_make' : 'key_use'] as const
-    const entry = { at, who: '(service)', what, object: id, outcome: 'current', requestId: null, detail: null }
-    await records.nameMasterKey({ id, at, audit: entry })
-  }
-  return ring
 }
 
 /**

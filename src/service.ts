@@ -130,7 +130,7 @@ async function compose(
   await makeFolder(config.dataDir)
   const lock = await lockFolder(paths.lock)
   open.push(() => lock.release())
-  const records = await openRecords(config, clock)
+  const records = await openRecords({ config, secrets }, clock)
   open.push(() => records.close())
   const storage = overrides.storage ?? (await fsStorage(paths.objects, paths.spool))
   open.push(() => storage.close())
@@ -140,11 +140,13 @@ async function compose(
   open.push(() => spool.close())
   const inspector = overrides.inspector ?? createInspector()
   open.push(() => inspector.close())
-  // This process is the only one that serves from this folder, so leases that are left are of one that died.
-  await records.releaseLeases(clock.now())
-  await records.releasePulls(clock.now())
-  await records.releaseAlerts(clock.now())
-  await records.releaseRescan()
+  // What others have leased may still run: where there are others, leases end by themselves.
+  if (records.alone) {
+    await records.releaseLeases(clock.now())
+    await records.releasePulls(clock.now())
+    await records.releaseAlerts(clock.now())
+    await records.releaseRescan()
+  }
 
   const genesys = openGenesys(config, secrets, clock, events)
   const user = createUserFor(config, secrets, clock, events)
@@ -277,6 +279,10 @@ async function compose(
     },
     async start() {
       await trail.started()
+      records.onWork(() => {
+        wake()
+        pulling?.wake()
+      })
       open.push(async () => {
         await denials.close()
         await trail.stopped()

@@ -9,6 +9,7 @@ import { readConfig } from '../src/config.ts'
 import { createService, type Overrides, type Service } from '../src/service.ts'
 import { createLog } from '../src/telemetry/log.ts'
 import type { Fixture } from './fixtures/files.ts'
+import { databaseEnvironment } from './sharedPostgres.ts'
 
 export const keys = {
   all: 'all-scopes-key-0123456789',
@@ -100,6 +101,7 @@ export function testEnvironment(dataDir: string, emulatorUrl: string): Record<st
     GENESYS_LOGIN_URL: emulatorUrl,
     GENESYS_API_URL: emulatorUrl,
     GENESYS_REQUESTS_PER_MINUTE: '100000',
+    ...databaseEnvironment(dataDir),
   })
 }
 

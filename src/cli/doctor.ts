@@ -5,15 +5,15 @@ import { systemClock } from '../clock.ts'
 import { type Config, readConfig, type Secrets } from '../config.ts'
 import { ConfigError } from '../errors.ts'
 import { comparePolicy } from '../genesys/content/compare.ts'
-import { dataPaths, openRecords } from '../installation.ts'
 import { enginesOf } from '../scan/engines.ts'
-import { keyRing, readKeyFile } from '../seal/keys.ts'
+import { type KeyRing, keyRing, readKeyFile } from '../seal/keys.ts'
 import { createUserFor, openGenesys } from '../serviceGenesys.ts'
 import { createEvents } from '../telemetry/events.ts'
 import { createLog } from '../telemetry/log.ts'
 import { createMetrics } from '../telemetry/metrics.ts'
 import { examineFiles } from './doctorFiles.ts'
 import { examineGateway } from './doctorGateway.ts'
+import { examineRecords } from './doctorRecords.ts'
 import type { Find, Finding } from './finding.ts'
 import type { Io } from './io.ts'
 
@@ -47,7 +47,8 @@ async function examine(io: Io): Promise<Finding[]> {
   if (problems.length === 0) find('configuration', 'ok', `listens on ${config.http.host}:${config.http.port}`)
   await examineEngines(config, secrets, find)
   await examineFiles(config, find)
-  await examineData(config, find)
+  await examineFolder(config, find)
+  await examineRecords(config, secrets, await examineKeys(config, find), find)
   await examineGenesys(config, secrets, find)
   await examineGateway(config, find)
   return findings
@@ -83,8 +84,7 @@ function problemsToServe(env: Io['env']): string[] {
   }
 }
 
-async function examineData(config: Config, find: Find): Promise<void> {
-  const { dataDir } = config
+async function examineFolder({ dataDir }: Config, find: Find): Promise<void> {
   const there = await stat(dataDir).catch(() => null)
   if (!there) {
     find('data folder', 'ok', `${dataDir} is not there yet; the first start makes it`)
@@ -97,55 +97,24 @@ async function examineData(config: Config, find: Find): Promise<void> {
   const { bavail, bsize } = await statfs(dataDir)
   const freeMb = Math.floor((bavail * bsize) / 1_000_000)
   find('disk', freeMb < 1000 ? 'warning' : 'ok', `${freeMb} MB free`)
+}
 
-  const ring = await readKeyFile(config.masterKeyFile)
+/** Null: there is none that can be read. */
+async function examineKeys({ dataDir, masterKeyFile }: Config, find: Find): Promise<KeyRing | null> {
+  const ring = await readKeyFile(masterKeyFile)
     .then((keys) => keys && keyRing(keys))
     .catch((error: ConfigError) => {
       find('master key', 'failed', error.message)
       return null
     })
-  if (ring && `${config.masterKeyFile}${sep}`.startsWith(`${dataDir}${sep}`))
+  if (ring && `${masterKeyFile}${sep}`.startsWith(`${dataDir}${sep}`))
     find(
       'master key',
       'warning',
-      `${config.masterKeyFile} lies in the data folder: whoever copies one has both. Move it and set CLIPGATE_MASTER_KEY_FILE.`,
+      `${masterKeyFile} lies in the data folder: whoever copies one has both. Move it and set CLIPGATE_MASTER_KEY_FILE.`,
     )
-  else if (ring) find('master key', 'ok', config.masterKeyFile)
-
-  const { database } = dataPaths(dataDir)
-  const file = await stat(database).catch(() => null)
-  if (!file) return
-  if ((file.mode & 0o077) !== 0)
-    find('records', 'warning', `${database} can be read by others. Run: chmod 600 ${database}*`)
-  try {
-    const records = await openRecords({ ...config, migrate: 'off' }, systemClock)
-    try {
-      const named = await records.masterKeyIds()
-      const missing = named.filter((id) => !ring?.ids.includes(id))
-      if (missing.length > 0)
-        find(
-          'master key',
-          'failed',
-          ring
-            ? `the records name ${missing.join(', ')}, and ${config.masterKeyFile} has it not`
-            : `the records name ${missing.join(', ')}, and there is no key file that can be read at ${config.masterKeyFile}`,
-        )
-      const { pending, parked, oldestPendingAt } = await records.outboxState()
-      const oldest = oldestPendingAt ? `, the oldest since ${oldestPendingAt.toISOString()}` : ''
-      find(
-        'outbox',
-        parked > 0 ? 'warning' : 'ok',
-        `${pending} pending${oldest}, ${parked} parked${parked > 0 ? '. See: clipgate outbox list --state parked' : ''}`,
-      )
-      const ways = await records.deliveredByWay()
-      for (const { way, count } of ways) find('confirmations', 'ok', `${count} of the last 1,000 went by ${way}`)
-      find('records', 'ok', 'the schema is up to date')
-    } finally {
-      await records.close()
-    }
-  } catch (error) {
-    find('records', 'failed', (error as Error).message)
-  }
+  else if (ring) find('master key', 'ok', masterKeyFile)
+  return ring
 }
 
 /**

@@ -10,8 +10,7 @@ export function migrate(program: Command, io: Io): void {
     .command('migrate')
     .description('bring the database schema up to date')
     .action(async () => {
-      const { config } = readConfig(io.env)
-      const made = await migrateRecords(config, systemClock, true)
+      const made = await migrateRecords(readConfig(io.env), systemClock, true)
       for (const name of made) io.out(`made ${name}`)
       io.out(made.length === 0 ? 'The schema is up to date.' : 'The schema is up to date now.')
     })

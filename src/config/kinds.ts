@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { canonicalType } from '../intake/types.ts'
+import { readAddress } from '../records/postgres/address.ts'
 import type { IcapSettings } from '../scan/settings.ts'
 
 /** What an API key may do. */
@@ -41,6 +42,15 @@ export const exactUrl = z
     const { username, password } = new URL(text)
     return username === '' && password === ''
   }, 'an address without a user or a password')
+
+/** Kept as it is: who opens the records reads it. A problem tells nothing of it. */
+export const databaseUrl = z.string().superRefine((text, context) => {
+  try {
+    readAddress(text)
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message })
+  }
+})
 
 export const list = z.string().transform((text) =>
   text

@@ -6,6 +6,7 @@ import {
   apiKeys,
   clamdAddress,
   commandLine,
+  databaseUrl,
   exactUrl,
   guestUrl,
   hostPatterns,
@@ -33,6 +34,7 @@ export const settings = {
   PORT: wholeNumber(0, 65535).default(8080),
   PUBLIC_URL: httpUrl.optional(),
   DATA_DIR: z.string().default('./data'),
+  DATABASE_URL: databaseUrl.optional(),
   MASTER_KEY_FILE: z.string().optional(),
   API_KEYS: apiKeys.default([]),
   PUSH_SIGNING_SECRETS: signingSecrets.default([]),
@@ -110,7 +112,8 @@ export const secretSettings: SettingName[] = [
   'GENESYS_USER_CLIENT_SECRET',
   'ALERT_WEBHOOK_SECRET',
   'SCAN_HTTP_TOKEN',
+  'DATABASE_URL',
 ]
 
 /** Settings of the contract that this version does not have: setting one is an error, since silence would deceive. */
-export const notYet = ('FILES_URL DATABASE_URL STORAGE_URL ' + 'FRAME_ANCESTORS').split(' ')
+export const notYet = ('FILES_URL STORAGE_URL ' + 'FRAME_ANCESTORS').split(' ')

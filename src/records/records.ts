@@ -168,6 +168,10 @@ type Asked<Questions> = {
  * throws `OutcomeUnknown` when its commit was asked for and not confirmed: it may stand.
  */
 export interface Records extends Asked<typeof reads>, Asked<typeof changes> {
+  /** No other process serves from them: what a start finds leased is of a process that has died. */
+  readonly alone: boolean
+  /** `listener` is called when another process may have left something to do: at once, late, or never. */
+  onWork(listener: () => void): void
   /** Makes what was deleted unreadable in the database's own files. */
   truncateLog(): Promise<void>
   /** Resolves when both reading and writing work. */

@@ -160,7 +160,7 @@ async function expectWhole(found: Map<string, Buffer | null>, expected: Expected
   try {
     await materialise(found, folder)
     const dataDir = join(folder, 'data')
-    const { config } = readConfig(environment(dataDir))
+    const { config, secrets } = readConfig(environment(dataDir))
     const { objects, spool } = dataPaths(dataDir)
     const erased = acknowledged.filter(({ kind }) => kind === 'erased').map(({ id }) => id)
     if (erased.length > 0) {
@@ -169,7 +169,7 @@ async function expectWhole(found: Map<string, Buffer | null>, expected: Expected
       for (const id of erased)
         expect([about, [...found.keys()].some((path) => path.endsWith(id))]).toEqual([about, false])
     }
-    const records = await openRecords(config, systemClock)
+    const records = await openRecords({ config, secrets }, systemClock)
     try {
       const keyRing = await openKeys(config.masterKeyFile, records, systemClock)
       const storage = await fsStorage(objects, spool)

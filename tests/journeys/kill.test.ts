@@ -12,6 +12,7 @@ import { createService } from '../../src/service.ts'
 import { createLog } from '../../src/telemetry/log.ts'
 import { type Fixture, jpegOfSize, text } from '../fixtures/files.ts'
 import { keys, pushTo, sha256, temporaryFolder, testEnvironment } from '../harness.ts'
+import { leasesRunOut } from '../sharedPostgres.ts'
 import { run, servingAt } from './process.ts'
 
 /** How often the service is killed: `KILL_ROUNDS=1000` for a long run. */
@@ -65,6 +66,7 @@ it(`killed at any moment, ${rounds} times, it keeps what it acknowledged, confir
     await Promise.all(sending)
   }
 
+  await leasesRunOut(dataDir)
   // The last one stays up until everything owed is delivered.
   const program = run(['serve'], env)
   const [, url] = await program.until(servingAt)
@@ -128,7 +130,7 @@ async function expectNoOrphansAfterADay(dataDir: string, env: Record<string, str
   const service = await createService(config, secrets, { log: createLog('silent') })
   await service.sweep()
   await service.stop()
-  const records = await openRecords(config, systemClock)
+  const records = await openRecords({ config, secrets }, systemClock)
   const names = (await files()).map(({ name }) => name)
   const claimed = await records.storedAmong(names)
   // The audit trail has no gap where a process died.

@@ -295,8 +295,7 @@ describe('the audit trail', () => {
     await (await content(service, id, { range: 'bytes=0-3' })).arrayBuffer()
     await (await erase(service, id)).json()
     await service.service.stop()
-    const { config } = readConfig(testEnvironment(dataDir, 'http://127.0.0.1:1'))
-    const records = await openRecords(config, systemClock)
+    const records = await openRecords(readConfig(testEnvironment(dataDir, 'http://127.0.0.1:1')), systemClock)
     const trail = (await records.listAudit({ limit: 100 })).filter(({ who }) => who !== '(service)')
     await records.close()
     expect(trail.map(({ who, what, object, outcome }) => [who, what, object, outcome])).toEqual([

@@ -4,6 +4,7 @@ import { systemClock } from '../../src/clock.ts'
 import { fakeEngine } from '../fixtures/engines.ts'
 import { jpegOfSize, png, text } from '../fixtures/files.ts'
 import { eventually, keys, type Pushed, startTestService, type TestService } from '../harness.ts'
+import { storedText } from '../sharedPostgres.ts'
 import { formHead, pushHead, rawClient } from './raw.ts'
 
 async function issue({ url }: TestService, terms: object | string, key = keys.push) {
@@ -127,9 +128,7 @@ describe('a ticket', () => {
     const service = await startTestService()
     const { body } = await issue(service, { conversationId: 'c-1' })
     await service.service.stop()
-    const { readFile } = await import('node:fs/promises')
-    const database = await readFile(`${service.dataDir}/clipgate.db`)
-    expect(database.includes(body.ticket)).toBe(false)
+    expect(storedText(service.dataDir)).not.toContain(body.ticket)
     const again = await startTestService({ dataDir: service.dataDir })
     expect((await pushWith(again, body.ticket)).status).toBe(200)
   })

@@ -13,6 +13,7 @@ import type { Scanner } from '../../src/scan/scanner.ts'
 import { createEvents } from '../../src/telemetry/events.ts'
 import { createLog } from '../../src/telemetry/log.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
+import { certificateFor } from '../certificates.ts'
 import { scannableOf } from '../fixtures/engines.ts'
 import { text } from '../fixtures/files.ts'
 import { keys, startTestService, temporaryFolder } from '../harness.ts'
@@ -133,26 +134,7 @@ it('an engine behind HTTP judges what is pushed, with its token from a file', as
 describe('an engine behind TLS', () => {
   /** An ICAP server under a certificate that only `ca` vouches for. */
   async function secure(name: string) {
-    const folder = await temporaryFolder()
-    const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
-    const { status, stderr } = spawnSync(
-      'openssl',
-      [
-        'req',
-        '-x509',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:prime256v1',
-        '-nodes',
-        '-keyout',
-        key,
-        '-out',
-        cert,
-      ].concat(['-days', '2', '-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}`]),
-      { encoding: 'utf8' },
-    )
-    if (status !== 0) throw new Error(stderr)
+    const { key, cert } = await certificateFor(name)
     const server = createTls({ key: readFileSync(key), cert: readFileSync(cert) }, (socket) => {
       socket.on('error', () => {})
       socket.on('data', (chunk) => {

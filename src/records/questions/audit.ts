@@ -79,13 +79,32 @@ export function digestOf(row: Omit<AuditRow, 'digest'>): string {
   return createHash('sha256').update(JSON.stringify(form)).digest('hex')
 }
 
+/** The end of the chain that a writer goes on with, where nobody else writes to it: then it need not be asked for. */
+const ends = new WeakMap<Kysely<Schema>, AuditHead>()
+
+/** Null: it is not known, and asked for each time. */
+export function chainEnd(db: Kysely<Schema>): AuditHead | null {
+  return ends.get(db) ?? null
+}
+
+/** The row after it is the next one that `audit` adds by this connection. Also after a change that was undone. */
+export function goOnFrom(db: Kysely<Schema>, end: AuditHead): void {
+  ends.set(db, end)
+}
+
+/** Of a node that has written nothing yet. */
+export function emptyChain(node: string): AuditHead {
+  return { node, seq: 0, digest: nothingBefore }
+}
+
 /**
  * Adds a row to the chain, in the transaction of the change that it tells of: undone together, they leave no gap.
- * NOTE: this reads the chain's end and goes on from there, so the writers of one node must take turns. On SQLite there is
- * one writer at a time and one node. Where several write at once, each node has its chain, and its writers a lock.
+ * NOTE: this goes on from the chain's end, so a node has one writer. On SQLite there is one node, and one writer at a time; on
+ * PostgreSQL each process has a chain of its own, and knows its end.
  */
 export async function audit(db: Kysely<Schema>, entry: AuditEntry): Promise<void> {
-  const [last] = (await endOfChain(db)).rows
+  const known = ends.get(db)
+  const last = known ?? (await endOfChain(db)).rows[0]
   const row = {
     node: last?.node ?? (await db.selectFrom('audit_nodes').select('node').executeTakeFirstOrThrow()).node,
     seq: Number(last?.seq ?? 0) + 1,
@@ -98,7 +117,9 @@ export async function audit(db: Kysely<Schema>, entry: AuditEntry): Promise<void
     detail: entry.detail === null ? null : asKept(entry.detail),
     previous: last?.digest ?? nothingBefore,
   }
-  await insertRow(db, 'audit', { ...row, digest: digestOf(row) })
+  const digest = digestOf(row)
+  if (known) ends.set(db, { node: row.node, seq: row.seq, digest })
+  await insertRow(db, 'audit', { ...row, digest })
 }
 
 const endOfChain = fixedQuery('end of the audit chain', (db) =>

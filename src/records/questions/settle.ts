@@ -10,6 +10,7 @@ import { oweConfirmation } from './outbox.ts'
 import { type Hold, hold } from './quarantine.ts'
 import { type QuotaUse, useQuota } from './quota.ts'
 import { type Spend, spend } from './tickets.ts'
+import { together } from './together.ts'
 import { Undo } from './undo.ts'
 import { keepVerdicts, type NewVerdicts } from './verdicts.ts'
 import { keepWords } from './words.ts'
@@ -89,45 +90,48 @@ export async function settle(db: Kysely<Schema>, settlement: Settlement): Promis
   if (settlement.fetch && !(await endFetch(db, { fetch: settlement.fetch, became: attachment.id, at })))
     throw new Undo<Settled>({ kind: 'not_held' })
   if (settlement.quotaUse && !(await useQuota(db, settlement.quotaUse))) throw new Undo<Settled>({ kind: 'over_quota' })
-  await insertRow(db, 'attachments', {
-    id: attachment.id,
-    state: attachment.state,
-    code: attachment.code,
-    detail: attachment.detail,
-    door: attachment.door,
-    conversation_id: attachment.conversationId,
-    message_id: attachment.messageId,
-    filename: attachment.filename,
-    type: attachment.type,
-    declared_type: attachment.declaredType,
-    size: attachment.size,
-    sha256: attachment.sha256,
-    scan: attachment.scan,
-    verdicts: JSON.stringify(attachment.verdicts),
-    received_at: receivedAt,
-    erased_at: null,
-    record_digest: null,
-    stored: key ? 1 : 0,
-    sent_by: attachment.sentBy ?? null,
-  })
-  await keepWords(db, { id: attachment.id, filename: attachment.filename ?? '', receivedAt })
-  if (key)
-    await insertRow(db, 'data_keys', {
-      attachment_id: attachment.id,
-      master_key_id: key.masterKeyId,
-      wrapped: key.wrapped,
-    })
-  if (confirmation && attachment.conversationId !== null)
-    await oweConfirmation(db, {
-      attachmentId: attachment.id,
-      conversationId: attachment.conversationId,
-      language: confirmation.language,
-      at,
-    })
-  if (settlement.hold) await hold(db, { id: attachment.id, hold: settlement.hold, at })
-  if (settlement.verdicts) await keepVerdicts(db, { ...settlement.verdicts, attachmentId: attachment.id })
-  if (settlement.alert) await oweAlert(db, { alert: settlement.alert, attachmentId: attachment.id, at })
-  await audit(db, settlement.audit)
+  await together(
+    insertRow(db, 'attachments', {
+      id: attachment.id,
+      state: attachment.state,
+      code: attachment.code,
+      detail: attachment.detail,
+      door: attachment.door,
+      conversation_id: attachment.conversationId,
+      message_id: attachment.messageId,
+      filename: attachment.filename,
+      type: attachment.type,
+      declared_type: attachment.declaredType,
+      size: attachment.size,
+      sha256: attachment.sha256,
+      scan: attachment.scan,
+      verdicts: JSON.stringify(attachment.verdicts),
+      received_at: receivedAt,
+      erased_at: null,
+      record_digest: null,
+      stored: key ? 1 : 0,
+      sent_by: attachment.sentBy ?? null,
+    }),
+    keepWords(db, { id: attachment.id, filename: attachment.filename ?? '', receivedAt }),
+    key &&
+      insertRow(db, 'data_keys', {
+        attachment_id: attachment.id,
+        master_key_id: key.masterKeyId,
+        wrapped: key.wrapped,
+      }),
+    confirmation && attachment.conversationId !== null
+      ? oweConfirmation(db, {
+          attachmentId: attachment.id,
+          conversationId: attachment.conversationId,
+          language: confirmation.language,
+          at,
+        })
+      : null,
+    settlement.hold && hold(db, { id: attachment.id, hold: settlement.hold, at }),
+    settlement.verdicts && keepVerdicts(db, { ...settlement.verdicts, attachmentId: attachment.id }),
+    settlement.alert && oweAlert(db, { alert: settlement.alert, attachmentId: attachment.id, at }),
+    audit(db, settlement.audit),
+  )
   return { kind: 'settled' }
 }
 

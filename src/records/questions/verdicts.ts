@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely'
 import type { AttachmentId, Verdict } from '../../attachment.ts'
 import type { Schema } from '../schema.ts'
 import { askCompiled } from './compiled.ts'
+import { together } from './together.ts'
 
 /** What an engine said of these bytes, by signatures that it named. */
 export type KnownVerdict = Verdict & { signatures: string }
@@ -42,35 +43,40 @@ export async function keepVerdicts(
   db: Kysely<Schema>,
   { digest, verdicts, attachmentId }: NewVerdicts & { attachmentId: AttachmentId },
 ): Promise<void> {
-  for (const { engine, signatures, verdict, detail, at } of verdicts) {
-    const row = {
-      digest,
-      engine,
-      signatures,
-      verdict,
-      detail: detail ?? null,
-      at: Date.parse(at),
-      attachment_id: attachmentId,
-    }
-    await askCompiled(
-      db,
-      'keep a verdict',
-      () =>
-        db
-          .insertInto('verdicts')
-          .values(row)
-          .onConflict((conflict) =>
-            conflict.columns(['digest', 'engine']).doUpdateSet(({ ref }) => ({
-              signatures: ref('excluded.signatures'),
-              verdict: ref('excluded.verdict'),
-              detail: ref('excluded.detail'),
-              at: ref('excluded.at'),
-              attachment_id: ref('excluded.attachment_id'),
-            })),
-          ),
-      Object.values(row),
-    )
+  await together(...verdicts.map((one) => keepVerdict(db, { digest, attachmentId, ...one })))
+}
+
+async function keepVerdict(
+  db: Kysely<Schema>,
+  { digest, attachmentId, ...said }: KnownVerdict & { digest: string; attachmentId: AttachmentId },
+): Promise<void> {
+  const row = {
+    digest,
+    engine: said.engine,
+    signatures: said.signatures,
+    verdict: said.verdict,
+    detail: said.detail ?? null,
+    at: Date.parse(said.at),
+    attachment_id: attachmentId,
   }
+  await askCompiled(
+    db,
+    'keep a verdict',
+    () =>
+      db
+        .insertInto('verdicts')
+        .values(row)
+        .onConflict((conflict) =>
+          conflict.columns(['digest', 'engine']).doUpdateSet(({ ref }) => ({
+            signatures: ref('excluded.signatures'),
+            verdict: ref('excluded.verdict'),
+            detail: ref('excluded.detail'),
+            at: ref('excluded.at'),
+            attachment_id: ref('excluded.attachment_id'),
+          })),
+        ),
+    Object.values(row),
+  )
 }
 
 export async function forgetVerdicts(db: Kysely<Schema>, { before }: { before: Date }): Promise<void> {

@@ -1,14 +1,18 @@
 import type { Kysely } from 'kysely'
 import type { Schema } from '../schema.ts'
 import { insertRow } from './compiled.ts'
+import { together } from './together.ts'
 
 /** Lets an attachment be found by the words of its name. The same again changes nothing. */
 export async function keepWords(
   db: Kysely<Schema>,
   { id, filename, receivedAt }: { id: string; filename: string; receivedAt: number },
 ): Promise<void> {
-  for (const word of wordsOf(filename))
-    await insertRow(db, 'attachment_words', { word, received_at: receivedAt, attachment_id: id }, 'if new')
+  await together(
+    ...wordsOf(filename).map((word) =>
+      insertRow(db, 'attachment_words', { word, received_at: receivedAt, attachment_id: id }, 'if new'),
+    ),
+  )
 }
 
 export async function forgetWords(db: Kysely<Schema>, id: string): Promise<void> {

@@ -14,6 +14,8 @@ export async function sqliteRecords(path: string): Promise<Records> {
   const writer = databaseThread({ path, role: 'writer' })
   const reader = databaseThread({ path, role: 'reader' })
   const methods: Record<string, unknown> = {
+    alone: true,
+    onWork: () => {},
     truncateLog: () => writer.ask('truncateLog', []),
     check: async () => {
       await Promise.all([reader.ask('masterKeyIds', []), writer.ask('touch', [])])

@@ -1,0 +1,14 @@
+import { describe } from 'vitest'
+import { hasPostgres, postgresForThisFile } from '../postgres.ts'
+import { gatewayContract } from './gateway.ts'
+import { holdContract } from './holds.ts'
+import { pullContract } from './pulls.ts'
+import { recordsContract } from './records.ts'
+
+describe.skipIf(!hasPostgres)('needs apt-get install --no-install-recommends postgresql', () => {
+  const { records } = postgresForThisFile()
+  recordsContract('PostgreSQL', records)
+  pullContract('PostgreSQL', records)
+  holdContract('PostgreSQL', records)
+  gatewayContract('PostgreSQL', records)
+})

@@ -1,0 +1,177 @@
+import { existsSync } from 'node:fs'
+import { copyFile, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { startEmulator } from '../../emulator/index.ts'
+import { createKeyFile } from '../../src/seal/keys.ts'
+import { memoryStorage } from '../../src/storage/memory.ts'
+import { jpegOfSize, text } from '../fixtures/files.ts'
+import { keys, sha256, startTestService, type TestService, temporaryFolder } from '../harness.ts'
+import { hasPostgres, postgresForThisFile, statement } from '../postgres.ts'
+import { run, servingAt } from './process.ts'
+
+describe.skipIf(!hasPostgres)('needs apt-get install --no-install-recommends postgresql', () => {
+  const postgres = postgresForThisFile()
+
+  async function keyFile(): Promise<string> {
+    const path = join(await temporaryFolder(), 'master.key')
+    await createKeyFile(path)
+    return path
+  }
+
+  describe('several processes over one database', () => {
+    /** Services with folders of their own, one database, one key file, one storage and one Genesys Cloud. */
+    async function several(count: number, env: Record<string, string> = {}) {
+      const shared = { DATABASE_URL: await postgres.database(), MASTER_KEY_FILE: await keyFile() }
+      const emulator = await startEmulator({ port: 0 })
+      const storage = memoryStorage(() => new Date())
+      const services: TestService[] = []
+      for (let i = 0; i < count; i++)
+        services.push(await startTestService({ env: { ...shared, ...env }, overrides: { storage }, emulator }))
+      return { services, emulator, url: shared.DATABASE_URL }
+    }
+
+    it('take, read and erase as one', async () => {
+      const { services } = await several(3)
+      const [one, two, three] = services as [TestService, TestService, TestService]
+      const conversationId = one.conversation()
+      const file = await jpegOfSize(300_000)
+      const { id } = (await one.push(file, { conversationId })).body.attachment
+      expect(await two.confirmations(conversationId)).toHaveLength(1)
+      const authorization = `Bearer ${keys.all}`
+      const content = await fetch(`${three.url}/v1/attachments/${id}/content`, { headers: { authorization } })
+      expect([content.status, sha256(Buffer.from(await content.arrayBuffer()))]).toEqual([200, sha256(file.bytes)])
+      await fetch(`${two.url}/v1/attachments/${id}`, { method: 'DELETE', headers: { authorization } })
+      expect((await one.get(`/v1/attachments/${id}/content`)).status).toBe(410)
+    })
+
+    it('make one attachment, one answer and one confirmation of a delivery that reaches several at once', async () => {
+      const { services, emulator } = await several(3)
+      for (let round = 0; round < 8; round++) {
+        const conversationId = services[0]!.conversation()
+        const file = text(`round ${round}.txt`)
+        const answers = await Promise.all(
+          services.map((service) => service.push(file, { conversationId, idempotencyKey: `delivery-${round}` })),
+        )
+        expect(answers.map(({ status }) => status)).toEqual([200, 200, 200])
+        expect(new Set(answers.map(({ body }) => body.attachment.id)).size).toBe(1)
+        await services[0]!.confirmations(conversationId)
+      }
+      const said = services[0]!
+      for (const { conversationId } of (await said.get<{ items: { conversationId: string }[] }>('/v1/attachments')).body
+        .items)
+        expect(emulator.conversation(conversationId).messages).toHaveLength(1)
+      expect((await said.get<{ items: unknown[] }>('/v1/attachments?limit=200')).body.items).toHaveLength(8)
+    })
+
+    it('keep together to a quota that files at all of them use up', async () => {
+      const { services } = await several(3, { QUOTA_FILES_PER_CONVERSATION_DAY: '10' })
+      const conversationId = services[0]!.conversation()
+      const answers = await Promise.all(
+        Array.from({ length: 30 }, (_, i) => services[i % 3]!.push(text(`${i}.txt`), { conversationId })),
+      )
+      expect(answers.filter(({ status }) => status === 200)).toHaveLength(10)
+      expect(answers.filter(({ status }) => status === 429)).toHaveLength(20)
+    })
+
+    it('deliver what many files owe, once each, whoever took them', async () => {
+      const { services, emulator } = await several(3)
+      const conversations = Array.from({ length: 12 }, () => services[0]!.conversation())
+      await Promise.all(
+        Array.from({ length: 60 }, (_, i) =>
+          services[i % 3]!.push(text(`${i}.txt`), { conversationId: conversations[i % 12]! }),
+        ),
+      )
+      for (const id of conversations) expect(await services[0]!.confirmations(id, 5)).toHaveLength(5)
+      for (const { service } of services) await service.stop()
+      for (const id of conversations) expect(emulator.conversation(id).messages).toHaveLength(5)
+    })
+
+    it('are unready while the database is away, keep nothing then, and go on', async () => {
+      const { services } = await several(1)
+      const [one] = services as [TestService]
+      await one.push(text('before.txt'))
+      await postgres.server().stop()
+      const ready = await fetch(`${one.url}/health/ready`)
+      expect([
+        ready.status,
+        ((await ready.json()) as { checks: { records: { ok: boolean } } }).checks.records.ok,
+      ]).toEqual([503, false])
+      const pushed = one.push(text('during.txt'))
+      await postgres.server().startAgain()
+      // Either it was told in time, or it waited for the database.
+      const { status } = await pushed
+      expect([200, 503]).toContain(status)
+      expect((await one.push(text('after.txt'))).status).toBe(200)
+      const { body } = await one.get<{ items: { filename: string }[] }>('/v1/attachments')
+      expect(body.items.map(({ filename }) => filename).sort()).toEqual(
+        ['after.txt', 'before.txt', ...(status === 200 ? ['during.txt'] : [])].sort(),
+      )
+    })
+  })
+
+  describe('the program over PostgreSQL', () => {
+    async function environment() {
+      await statement(postgres.server().url(), 'DROP DATABASE IF EXISTS fresh')
+      await statement(postgres.server().url(), 'CREATE DATABASE fresh')
+      return {
+        CLIPGATE_DATA_DIR: join(await temporaryFolder(), 'data'),
+        CLIPGATE_DATABASE_URL: postgres.server().url('fresh'),
+        CLIPGATE_PORT: '0',
+        CLIPGATE_SCAN: 'off',
+        CLIPGATE_API_KEYS: `all:push+read+admin:${keys.all}`,
+      }
+    }
+
+    it('does not begin with a key of its own: other processes need the same', async () => {
+      const env = await environment()
+      const program = run(['serve'], env)
+      expect(await program.ended).toBe(2)
+      expect(program.stderr()).toContain('clipgate keys create --out FILE')
+      expect(existsSync(join(env.CLIPGATE_DATA_DIR, 'keys'))).toBe(false)
+    })
+
+    it('makes the schema, serves, and is looked at and worked on beside', async () => {
+      const env = { ...(await environment()), CLIPGATE_MASTER_KEY_FILE: await keyFile() }
+      const off = run(['serve'], { ...env, CLIPGATE_MIGRATE: 'off' })
+      expect([await off.ended, off.stderr()]).toEqual([2, expect.stringContaining('Run: clipgate migrate')])
+      const migrate = run(['migrate'], env)
+      expect([await migrate.ended, migrate.stdout()]).toEqual([0, expect.stringContaining('made 0001_records')])
+      const serve = run(['serve'], { ...env, CLIPGATE_MIGRATE: 'off' })
+      await serve.until(servingAt)
+      const doctor = run(['doctor'], env)
+      await doctor.ended
+      expect(doctor.stdout()).toMatch(/^ok +database: PostgreSQL \d+.* answers, without TLS$/m)
+      expect(doctor.stdout()).toMatch(/^warning +database: the server runs with fsync or full_page_writes off/m)
+      expect(doctor.stdout()).toMatch(/^ok +records: the schema is up to date$/m)
+      const audit = run(['audit', 'verify'], env)
+      expect(await audit.ended).toBe(0)
+      serve.child.kill('SIGTERM')
+      expect(await serve.ended).toBe(0)
+    })
+
+    it('says that there is no database where none answers, and tells nothing of the address', async () => {
+      const env = { ...(await environment()), CLIPGATE_DATABASE_URL: 'postgres://u:hidden-word@127.0.0.1:1/none' }
+      for (const command of [['serve'], ['outbox', 'list']]) {
+        const program = run(command, env)
+        expect(await program.ended).toBe(1)
+        expect(program.stderr()).toContain('ECONNREFUSED')
+        expect(program.stderr() + program.stdout()).not.toContain('hidden-word')
+      }
+    })
+
+    it('does not start with a key file that lacks a key of the records', async () => {
+      const env = { ...(await environment()), CLIPGATE_MASTER_KEY_FILE: await keyFile() }
+      const first = run(['serve'], env)
+      await first.until(servingAt)
+      first.child.kill('SIGTERM')
+      await first.ended
+      const other = join(await temporaryFolder(), 'keys')
+      await mkdir(other, { mode: 0o700 })
+      await copyFile(await keyFile(), join(other, 'master.key'))
+      const second = run(['serve'], { ...env, CLIPGATE_MASTER_KEY_FILE: join(other, 'master.key') })
+      expect(await second.ended).toBe(2)
+      expect(second.stderr()).toContain('that the records name')
+    })
+  })
+})
