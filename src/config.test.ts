@@ -15,7 +15,15 @@ const other = 'another-secret-that-nobody-may-see'
 describe('without any setting', () => {
   it('everything has its default', () => {
     expect(readConfig({ HOME: '/root', PORT: '99', CLIPGATE: 'x' }).config).toEqual({
-      http: { host: '127.0.0.1', port: 8080, publicUrl: 'http://127.0.0.1:8080', trustedProxies: [], docs: 'open' },
+      http: {
+        host: '127.0.0.1',
+        port: 8080,
+        publicUrl: 'http://127.0.0.1:8080',
+        trustedProxies: [],
+        docs: 'open',
+        stopDelayMs: 0,
+      },
+      roles: ['door', 'courier', 'sweeper', 'preview'],
       dataDir: resolve('data'),
       database: 'sqlite',
       masterKeyFile: resolve('data/keys/master.key'),
@@ -64,7 +72,14 @@ describe('a good setting', () => {
       'HOST',
       '0.0.0.0',
       ({ http }) => http,
-      { host: '0.0.0.0', port: 8080, publicUrl: 'http://0.0.0.0:8080', trustedProxies: [], docs: 'read' },
+      {
+        host: '0.0.0.0',
+        port: 8080,
+        publicUrl: 'http://0.0.0.0:8080',
+        trustedProxies: [],
+        docs: 'read',
+        stopDelayMs: 0,
+      },
     ],
     ['HOST', '::1', ({ http }) => http.publicUrl, 'http://[::1]:8080'],
     ['PORT', '0', ({ http }) => http.port, 0],
@@ -108,7 +123,8 @@ describe('a good setting', () => {
       ['files.example.com', '*.cdn.example.com'],
     ],
     ['MIGRATE', 'off', ({ migrate }) => migrate, 'off'],
-    ['ROLES', 'all', ({ migrate }) => migrate, 'auto'],
+    ['ROLES', 'all', ({ roles }) => roles, ['door', 'courier', 'sweeper', 'preview']],
+    ['STOP_DELAY_SECONDS', '5', ({ http }) => http.stopDelayMs, 5000],
   ]
   it.each(good)('is taken: %s=%s', (name, value, of, expected) => {
     expect(of(read({ [name]: value }).config)).toEqual(expected)
@@ -202,7 +218,8 @@ describe('a bad setting is refused, and told what it must be', () => {
     ['DOCS', 'closed', 'one of open, read'],
     ['LOG_LEVEL', 'verbose', 'one of'],
     ['MIGRATE', 'on', 'one of auto, off'],
-    ['ROLES', 'courier', 'one of all'],
+    ['ROLES', 'courier,cook', 'all, or out of door, courier, sweeper, preview'],
+    ['STOP_DELAY_SECONDS', '301', 'a whole number from 0 to 300'],
   ]
   it.each(bad)('%s=%s', (name, value, must) => {
     const problems = problemsOf({ [name]: value })

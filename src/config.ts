@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path'
 import { inspect } from 'node:util'
 import type { Way } from './attachment.ts'
 import { rawValue, unknownNames } from './config/environment.ts'
-import type { AlertKind, ApiKey } from './config/kinds.ts'
+import type { AlertKind, ApiKey, Role } from './config/kinds.ts'
 import { policyOf } from './config/policyFile.ts'
 import { contradictions, isLoopback, mayPull, mayPush, missingToServe } from './config/rules.ts'
 import { prefix, type SettingName, settings, type Values } from './config/settings.ts'
@@ -13,7 +13,16 @@ import type { logLevels } from './telemetry/log.ts'
 
 /** Frozen, grouped, typed. Sizes are in bytes. */
 export interface Config {
-  http: { host: string; port: number; publicUrl: string; docs: 'open' | 'read'; trustedProxies: string[] }
+  http: {
+    host: string
+    port: number
+    publicUrl: string
+    docs: 'open' | 'read'
+    trustedProxies: string[]
+    /** From being asked to end, and unready, to closing. */
+    stopDelayMs: number
+  }
+  roles: Role[]
   dataDir: string
   /** Where the records are: in the data folder, or in the database that the secret address names. */
   database: 'sqlite' | 'postgres'
@@ -96,6 +105,7 @@ export function readConfig(
 export function requireServable(config: Config, { apiKeys, pushSigningSecrets }: Secrets): void {
   const { auth } = config.push
   const problems = missingToServe({
+    ROLES: config.roles,
     PUSH_AUTH: auth === 'none' ? auth : undefined,
     API_KEYS: apiKeys,
     PUSH_SIGNING_SECRETS: pushSigningSecrets,
@@ -132,7 +142,9 @@ function toConfig(values: Values): Config {
       publicUrl: values.PUBLIC_URL ?? `http://${address}:${values.PORT}`,
       trustedProxies: values.TRUSTED_PROXIES,
       docs: values.DOCS ?? (isLoopback(values.HOST) ? 'open' : 'read'),
+      stopDelayMs: values.STOP_DELAY_SECONDS * 1000,
     },
+    roles: values.ROLES,
     dataDir,
     database: values.DATABASE_URL === undefined ? 'sqlite' : 'postgres',
     masterKeyFile: values.MASTER_KEY_FILE ? resolve(values.MASTER_KEY_FILE) : join(dataDir, 'keys', 'master.key'),

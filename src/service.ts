@@ -45,10 +45,11 @@ import { probesOf } from './serviceProbes.ts'
 import { createPulling } from './servicePull.ts'
 import { createQuarantine } from './serviceQuarantine.ts'
 import { serviceTrail } from './serviceTrail.ts'
+import { until, type Work } from './serviceWork.ts'
 import { fsStorage } from './storage/fs.ts'
 import type { Storage } from './storage/storage.ts'
 import { createEvents } from './telemetry/events.ts'
-import { readiness } from './telemetry/health.ts'
+import { readiness, stoppingReadiness } from './telemetry/health.ts'
 import { createLog, type Log } from './telemetry/log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 
@@ -250,11 +251,13 @@ async function compose(
     clock,
   })
   const { headersMs, uploads, readers } = { ...times, ...overrides.times }
-  const ready = readiness(probesOf({ config, records, storage, admission, scanners, genesys, pulling, clock }), clock)
+  const asked = readiness(probesOf({ config, records, storage, admission, scanners, genesys, pulling, clock }), clock)
+  const ready = async () => (stopping ? stoppingReadiness(await asked()) : asked())
   const denials = createDenials({ records, clock, events })
   const { publicUrl, trustedProxies } = config.http
   const { version } = manifest
-  const app = await createServer({ version, publicUrl, trustedProxies, headersMs, events, denials }, [
+  const { roles } = config
+  const doors = [
     ...(isPushOpen(config, secrets)
       ? [
           pushRoutes({ senders, intake: take, times: uploads, corsOrigins: config.push.corsOrigins }),
@@ -267,11 +270,44 @@ async function compose(
       : []),
     attachmentRoutes({ readers, credentials, records, keys, storage, clock, events }),
     quarantineRoutes({ credentials, decisions, records, clock, events }),
-    copyRoutes({ credentials, copies, records, keys, storage, clock, events }),
+  ]
+  const app = await createServer({ version, publicUrl, trustedProxies, headersMs, events, denials }, [
+    ...(roles.includes('door') ? doors : []),
+    ...(roles.includes('preview') ? [copyRoutes({ credentials, copies, records, keys, storage, clock, events })] : []),
     ...(overrides.routes ?? []),
     operationRoutes({ credentials, ready, metrics, policy: config.policy, scan, docs: config.http.docs }),
   ])
+  const everyHour = (ended: AbortSignal) =>
+    repeat(sweepEveryMs, clock, ended, () =>
+      runSweep(ended).then(undefined, (error: unknown) => events.sweepFailed(error)),
+    )
+  /** In the order in which it is begun. */
+  const works: Work[] = [
+    until('sweeper', everyHour),
+    // A look that runs may take its time, and nothing comes of it any more: it is not waited for.
+    ...(genesys
+      ? [
+          until(
+            'sweeper',
+            async (ended) => void watchPlatform(genesys, { policy: config.policy, clock, events }, ended),
+          ),
+        ]
+      : []),
+    ...(courier ? [{ role: 'courier' as const, ...courier }] : []),
+    ...(alerter ? [{ role: 'courier' as const, ...alerter }] : []),
+    ...loops.map((loop) => ({ role: 'sweeper' as const, ...loop })),
+    ...(pulling ? [{ role: 'door' as const, start: () => pulling.start(), stop: () => pulling.stop() }] : []),
+    ...(gateway?.completer ? [{ role: 'door' as const, ...gateway.completer }] : []),
+  ].filter(({ role }) => roles.includes(role))
   let stopping: Promise<void> | null = null
+
+  /** Unready at once, and closed when those who look at that have had time to send nobody here any more. */
+  async function stop(): Promise<void> {
+    events.stopping()
+    if (url !== '' && config.http.stopDelayMs > 0) await clock.wait(config.http.stopDelayMs)
+    await closeAll()
+    events.stopped()
+  }
 
   return {
     get url() {
@@ -288,35 +324,14 @@ async function compose(
         await trail.stopped()
         await trail.tellHeads()
       })
-      const ended = new AbortController()
-      const sweeping = repeat(sweepEveryMs, clock, ended.signal, () =>
-        runSweep(ended.signal).then(undefined, (error: unknown) => events.sweepFailed(error)),
-      )
-      open.push(() => sweeping)
-      if (genesys) void watchPlatform(genesys, { policy: config.policy, clock, events }, ended.signal)
-      if (courier) {
-        courier.start()
-        open.push(() => courier.stop())
+      for (const work of works) {
+        work.start()
+        open.push(() => work.stop())
       }
-      if (alerter) {
-        alerter.start()
-        open.push(() => alerter.stop())
-      }
-      for (const loop of loops) {
-        loop.start()
-        open.push(() => loop.stop())
-      }
-      if (pulling) {
-        pulling.start()
-        open.push(() => pulling.stop())
-      }
-      if (gateway) {
-        gateway.completer?.start()
-        open.push(async () => gateway.completer?.stop())
+      if (gateway && roles.includes('door')) {
         open.push(() => gateway.outcomes.stop())
         gateway.socket.attach(app.server)
       }
-      open.push(() => ended.abort())
       open.push(async () => {
         // A connection that had a request when we began to close stays open when it is answered.
         // Relayed connections are none of its own: they would keep the server open.
@@ -333,8 +348,7 @@ async function compose(
       events.serving(url)
     },
     stop() {
-      events.stopping()
-      stopping ??= closeAll().then(() => events.stopped())
+      stopping ??= stop()
       return stopping
     },
     sweep: () => runSweep(),

@@ -9,6 +9,10 @@ import type { IcapSettings } from '../scan/settings.ts'
 export const scopes = ['push', 'pull', 'read', 'admin'] as const
 export type Scope = (typeof scopes)[number]
 
+/** What a process does: takes files in and serves them; tells others; looks after what is stored; makes copies. */
+export const roles = ['door', 'courier', 'sweeper', 'preview'] as const
+export type Role = (typeof roles)[number]
+
 /** The secret itself is not kept: what is presented is compared by digest. */
 export interface ApiKey {
   name: string
@@ -51,6 +55,17 @@ export const databaseUrl = z.string().superRefine((text, context) => {
     context.addIssue({ code: 'custom', message: (error as Error).message })
   }
 })
+
+const isRole = (name: string): name is Role => (roles as readonly string[]).includes(name)
+
+export const roleList = z
+  .string()
+  .transform((text) => text.split(',').map((item) => item.trim()))
+  .refine(
+    (names) => names.join() === 'all' || (names.length > 0 && names.every(isRole)),
+    `all, or out of ${roles.join(', ')}, separated by commas`,
+  )
+  .transform((names): Role[] => (names.join() === 'all' ? [...roles] : roles.filter((role) => names.includes(role))))
 
 export const list = z.string().transform((text) =>
   text

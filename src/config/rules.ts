@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import type { ApiKey } from './kinds.ts'
+import { type ApiKey, roles } from './kinds.ts'
 import { prefix, type SettingName, type Values } from './settings.ts'
 
 /** Settings that are each well-formed and do not go together. One that is malformed itself is left out: it has been told. */
@@ -39,6 +39,10 @@ export function contradictions(values: Partial<Values>, env: Record<string, stri
     problems.push(
       `${prefix}POLICY_FILE: agentFiles: record needs ${prefix}GENESYS_CLIENT_ID and ${prefix}GENESYS_CLIENT_SECRET: such files are fetched.`,
     )
+  if (given('ROLES') && values.ROLES && values.ROLES.length < roles.length && !given('DATABASE_URL'))
+    problems.push(
+      `${prefix}ROLES other than all needs ${prefix}DATABASE_URL: without, there is only one process, and what it leaves nobody does.`,
+    )
   if (values.PULL_QUEUES && values.PULL_QUEUES.length > 0 && !given('GENESYS_CLIENT_ID'))
     problems.push(`${prefix}PULL_QUEUES needs ${prefix}GENESYS_CLIENT_ID and ${prefix}GENESYS_CLIENT_SECRET.`)
   return problems
@@ -51,14 +55,16 @@ export function missingToServe(values: Partial<Values>): string[] {
   const pushes = apiKeys && signingSecrets && (values.PUSH_AUTH === 'none' || mayPush(apiKeys, signingSecrets))
   const pulls = apiKeys && queues && values.GENESYS_CLIENT_ID !== undefined && mayPull(apiKeys, queues)
   const relays = values.GATEWAY_DEPLOYMENTS && values.GATEWAY_DEPLOYMENTS.length > 0
-  if (apiKeys && signingSecrets && queues && values.GATEWAY_DEPLOYMENTS && !pushes && !pulls && !relays)
+  const takesIn = values.ROLES?.includes('door')
+  if (takesIn && apiKeys && signingSecrets && queues && values.GATEWAY_DEPLOYMENTS && !pushes && !pulls && !relays)
     problems.push(
       `No door is configured. Set ${prefix}API_KEYS to a key with the scope push, ${prefix}PUSH_SIGNING_SECRETS, or ` +
         `${prefix}PUSH_AUTH=none on a loopback host; or, to pull, credentials of Genesys Cloud with ${prefix}PULL_QUEUES ` +
         `or a key with the scope pull; or ${prefix}GATEWAY_DEPLOYMENTS.`,
     )
   const engines = [values.CLAMD, values.ICAP_URL, values.SCAN_COMMAND, values.SCAN_HTTP_URL]
-  if (scan === 'required' && engines.every((engine) => engine === undefined))
+  const judges = takesIn || values.ROLES?.includes('sweeper')
+  if (judges && scan === 'required' && engines.every((engine) => engine === undefined))
     problems.push(
       `No scan engine is configured, and ${prefix}SCAN is required. Two ways out: configure an engine (${prefix}CLAMD, ` +
         `${prefix}ICAP_URL, ${prefix}SCAN_COMMAND or ${prefix}SCAN_HTTP_URL), or take files unscanned with ${prefix}SCAN=off, ` +

@@ -19,6 +19,8 @@ import {
   origins,
   platformIds,
   proxies,
+  roleList,
+  roles,
   signingSecrets,
   wholeNumber,
 } from './kinds.ts'
@@ -99,7 +101,8 @@ export const settings = {
   DOCS: oneOf('open', 'read').optional(),
   LOG_LEVEL: oneOf(...logLevels).default('info'),
   MIGRATE: oneOf('auto', 'off').default('auto'),
-  ROLES: oneOf('all').default('all'),
+  ROLES: roleList.default([...roles]),
+  STOP_DELAY_SECONDS: wholeNumber(0, 300).default(0),
 } as const
 
 export type SettingName = keyof typeof settings

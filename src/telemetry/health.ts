@@ -45,6 +45,11 @@ export function readiness(probes: Probe[], clock: Clock): () => Promise<Readines
   }
 }
 
+/** Of a process that was asked to end: whatever it leans on works, it should be sent nothing any more. */
+export function stoppingReadiness({ checks }: Readiness): Readiness {
+  return { ready: false, checks: { ...checks, process: { ok: false, cause: 'it is stopping' } } }
+}
+
 async function checkOf(ask: Probe['ask'], withinMs: number): Promise<Check> {
   try {
     const note = await inTime(ask(), withinMs)

@@ -1,18 +1,23 @@
 import { existsSync } from 'node:fs'
-import { copyFile, mkdir } from 'node:fs/promises'
+import { copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { startEmulator } from '../../emulator/index.ts'
 import { createKeyFile } from '../../src/seal/keys.ts'
 import { memoryStorage } from '../../src/storage/memory.ts'
 import { jpegOfSize, text } from '../fixtures/files.ts'
-import { keys, sha256, startTestService, type TestService, temporaryFolder } from '../harness.ts'
+import { eventually, keys, sha256, startTestService, type TestService, temporaryFolder } from '../harness.ts'
 import { hasPostgres, postgresForThisFile, statement } from '../postgres.ts'
 import { run, servingAt } from './process.ts'
 
 describe.skipIf(!hasPostgres)('needs apt-get install --no-install-recommends postgresql', () => {
   const postgres = postgresForThisFile()
 
+  async function sealedFile() {
+    const path = join(await temporaryFolder(), 'sealed')
+    await writeFile(path, 'x'.repeat(100))
+    return { path, sealedSize: 100 }
+  }
   async function keyFile(): Promise<string> {
     const path = join(await temporaryFolder(), 'master.key')
     await createKeyFile(path)
@@ -107,6 +112,49 @@ describe.skipIf(!hasPostgres)('needs apt-get install --no-install-recommends pos
       expect(body.items.map(({ filename }) => filename).sort()).toEqual(
         ['after.txt', 'before.txt', ...(status === 200 ? ['during.txt'] : [])].sort(),
       )
+    })
+  })
+
+  describe('processes with roles of their own', () => {
+    it('take in, tell, look after and copy for each other', async () => {
+      const shared = { DATABASE_URL: await postgres.database(), MASTER_KEY_FILE: await keyFile() }
+      const emulator = await startEmulator({ port: 0 })
+      const storage = memoryStorage(() => new Date())
+      const start = (ROLES: string) =>
+        startTestService({ env: { ...shared, ROLES, RETENTION_DAYS: '1' }, overrides: { storage }, emulator })
+      const door = await start('door')
+      const conversationId = door.conversation()
+      const pushed = await door.push(await jpegOfSize(20_000), { conversationId })
+      const { id } = pushed.body.attachment
+      expect(pushed.status).toBe(200)
+      const said = () => emulator.conversation(conversationId).messages
+      // Word of it reaches the courier, which has begun later.
+      expect(said()).toEqual([])
+      const courier = await start('courier')
+      expect(await door.confirmations(conversationId)).toHaveLength(1)
+      expect((await courier.push(text('x.txt'))).status).toBe(404)
+      expect((await courier.get('/v1/attachments')).status).toBe(404)
+      expect((await fetch(`${courier.url}/health/live`)).status).toBe(200)
+
+      const preview = await start('preview')
+      const authorization = `Bearer ${keys.all}`
+      const copyAt = (url: string) => fetch(`${url}/v1/attachments/${id}/safe-copy`, { headers: { authorization } })
+      expect((await copyAt(door.url)).status).toBe(404)
+      expect((await copyAt(preview.url)).status).toBe(200)
+
+      const orphan = 'att_zzzzzzzzzzzzzzzzzzzzzzzzz0'
+      await storage.adopt(orphan, await sealedFile())
+      storage.age(orphan, new Date(Date.now() - 2 * 24 * 3_600_000))
+      const sweeper = await start('sweeper')
+      await eventually(
+        () => storage.keys(),
+        (found) => !found.includes(orphan),
+      )
+      expect(storage.keys()).toContain(id)
+      // The confirmation of a file that comes later is told by NOTIFY, or found within two seconds.
+      await door.push(text('later.txt'), { conversationId })
+      expect(await door.confirmations(conversationId, 2)).toHaveLength(2)
+      for (const { service } of [sweeper, preview, courier, door]) await service.stop()
     })
   })
 

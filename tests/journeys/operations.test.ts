@@ -1,7 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { systemClock } from '../../src/clock.ts'
+import { type Clock, systemClock } from '../../src/clock.ts'
 import { readConfig } from '../../src/config.ts'
 import { defaultLimits } from '../../src/intake/inspect/limits.ts'
 import { createKeyFile } from '../../src/seal/keys.ts'
@@ -16,6 +16,28 @@ interface Ready {
   ready: boolean
   checks: Record<string, { ok: boolean; cause?: string; note?: string }>
 }
+
+describe('a process that is asked to end', () => {
+  it('is unready at once, goes on taking in while that is noticed, and then ends', async () => {
+    let noticed = () => {}
+    const clock: Clock = {
+      ...systemClock,
+      // The time that others have to notice is the test's.
+      wait: (ms, signal) =>
+        ms === 7000 ? new Promise<void>((resolve) => (noticed = resolve)) : systemClock.wait(ms, signal),
+    }
+    const service = await startTestService({ env: { STOP_DELAY_SECONDS: '7' }, overrides: { clock } })
+    expect((await fetch(`${service.url}/health/ready`)).status).toBe(200)
+    const stopped = service.service.stop()
+    const { status, body } = await service.get<Ready>('/health/ready')
+    expect([status, body.ready, body.checks.process]).toEqual([503, false, { ok: false, cause: 'it is stopping' }])
+    expect((await fetch(`${service.url}/health/live`)).status).toBe(200)
+    expect((await service.push(text())).status).toBe(200)
+    noticed()
+    await stopped
+    await expect(fetch(`${service.url}/health/live`)).rejects.toThrow('fetch failed')
+  })
+})
 
 describe('readiness', () => {
   it('says that scanning is off, and that all is well', async () => {
