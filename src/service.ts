@@ -115,9 +115,19 @@ async function compose(
   open: (() => unknown)[],
   closeAll: () => Promise<void>,
 ): Promise<Service> {
-  const clock = overrides.clock ?? systemClock
   const paths = dataPaths(config.dataDir)
   const maxFileBytes = largestFile(config.policy)
+  const { textsDir, language } = config.confirm
+  const texts = loadTexts({ language, ...(textsDir && { dir: textsDir }) })
+
+  await makeFolder(config.dataDir)
+  const lock = await lockFolder(paths.lock)
+  open.push(() => lock.release())
+  const records = await openRecords({ config, secrets }, overrides.clock ?? systemClock)
+  open.push(() => records.close())
+  // So that the shared time is known.
+  if (records.clock) await records.check()
+  const clock = overrides.clock ?? records.clock ?? systemClock
   const admission = createAdmission(
     { maxUploads: config.push.maxUploads, waitMs: 10_000, maxFileBytes },
     paths.spool,
@@ -125,14 +135,6 @@ async function compose(
   )
   const metrics = createMetrics(() => admission.running())
   const events = createEvents(overrides.log ?? createLog(config.logLevel), metrics)
-  const { textsDir, language } = config.confirm
-  const texts = loadTexts({ language, ...(textsDir && { dir: textsDir }) })
-
-  await makeFolder(config.dataDir)
-  const lock = await lockFolder(paths.lock)
-  open.push(() => lock.release())
-  const records = await openRecords({ config, secrets }, clock)
-  open.push(() => records.close())
   const storage = overrides.storage ?? (await fsStorage(paths.objects, paths.spool))
   open.push(() => storage.close())
   await refuseForeignObjects(records, storage)

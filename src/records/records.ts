@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import type { Clock } from '../clock.ts'
 import { alertState, forgetAlerts, leaseAlerts, releaseAlerts, settleAlert } from './questions/alerts.ts'
 import {
   attachment,
@@ -170,6 +171,8 @@ type Asked<Questions> = {
 export interface Records extends Asked<typeof reads>, Asked<typeof changes> {
   /** No other process serves from them: what a start finds leased is of a process that has died. */
   readonly alone: boolean
+  /** The time that all processes over these records share, once one of them was asked. Null: this machine's. */
+  readonly clock: Clock | null
   /** `listener` is called when another process may have left something to do: at once, late, or never. */
   onWork(listener: () => void): void
   /** Makes what was deleted unreadable in the database's own files. */

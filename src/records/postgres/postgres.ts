@@ -7,6 +7,7 @@ import type { Schema } from '../schema.ts'
 import { ConnectionFault, clientConfig, connect, readingPool } from './connection.ts'
 import { toError } from './faults.ts'
 import { createNotices, owing } from './notices.ts'
+import { createSharedTime } from './time.ts'
 import { createWriter } from './writer.ts'
 
 /** With the one that writes and the one that listens: so many connections a process. */
@@ -47,7 +48,8 @@ const touch = (db: Kysely<Schema>) =>
  */
 export function postgresRecords(url: string, clock: Clock = systemClock): Records {
   const config = clientConfig(url)
-  const writer = createWriter(() => connect(config), clock)
+  const time = createSharedTime()
+  const writer = createWriter(() => connect(config), clock, time.keep)
   const pool = readingPool(config, readers)
   const notices = createNotices(() => connect(config), clock)
   const asked = new Set<Promise<unknown>>()
@@ -73,6 +75,7 @@ export function postgresRecords(url: string, clock: Clock = systemClock): Record
 
   const methods: Record<string, unknown> = {
     alone: false,
+    clock: time.clock,
     onWork: (listener: () => void) => notices.listen(listener),
     // What is deleted is gone for every question; the server's files and backups are the operator's (docs/postgresql.md).
     truncateLog: async () => {},

@@ -42,9 +42,13 @@ const patienceMs = 10_000
 
 /**
  * Changes over one connection. All that waits becomes one transaction, or one of each isolation: on a network a commit costs more
- * than a change. What was in the way of another process is made again.
+ * than a change. What was in the way of another process is made again. `begins` may ask the connection before each transaction.
  */
-export function createWriter(open: () => Promise<Connection>, clock: Clock): Writer {
+export function createWriter(
+  open: () => Promise<Connection>,
+  clock: Clock,
+  begins: (connection: Connection) => Promise<void> = async () => {},
+): Writer {
   let waiting: Asked[] = []
   let working: Promise<void> | null = null
   let closed = false
@@ -80,7 +84,9 @@ export function createWriter(open: () => Promise<Connection>, clock: Clock): Wri
     const begunAt = now()
     for (let attempt = 0; ; attempt++) {
       try {
-        const outcomes = await transaction(await connected(), batch)
+        const open = await connected()
+        await begins(open)
+        const outcomes = await transaction(open, batch)
         lostAt = null
         return outcomes
       } catch (error) {

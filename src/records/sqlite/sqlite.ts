@@ -15,6 +15,7 @@ export async function sqliteRecords(path: string): Promise<Records> {
   const reader = databaseThread({ path, role: 'reader' })
   const methods: Record<string, unknown> = {
     alone: true,
+    clock: null,
     onWork: () => {},
     truncateLog: () => writer.ask('truncateLog', []),
     check: async () => {
