@@ -1,6 +1,5 @@
-import { once } from 'node:events'
-import { createServer, type Socket, connect as toSocket } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { startCutProxy } from '../../../tests/cutProxy.ts'
 import { entry, settlement } from '../../../tests/fixtures/settlements.ts'
 import { hasPostgres, postgresForThisFile, statement } from '../../../tests/postgres.ts'
 import { type Clock, systemClock } from '../../clock.ts'
@@ -197,56 +196,28 @@ describe.skipIf(!hasPostgres)('needs apt-get install --no-install-recommends pos
   })
 
   describe('a database that goes away', () => {
-    /** A TCP proxy before the server that cuts everything, or just before or after what the server answers to a COMMIT. */
+    /** Records through a proxy before the server, which cuts everything, or just before or after what it answers to a COMMIT. */
     async function cuttable() {
       const url = new URL(await postgres.database())
       url.search = ''
       let cutCommit: 'before' | 'after' | null = null
-      let refuse = false
-      const sockets = new Set<Socket>()
-      const proxy = createServer((client) => {
-        if (refuse) return void client.destroy()
-        const server = toSocket(postgres.server().port, '127.0.0.1')
-        for (const socket of [client, server]) {
-          sockets.add(socket)
-          socket.on('error', () => {})
-          socket.on('close', () => sockets.delete(socket))
-        }
-        client.on('data', (chunk) => {
-          const commits = chunk.includes('COMMIT\0')
-          if (commits && cutCommit === 'before') {
-            cutCommit = null
-            client.destroy()
-            server.destroy()
-            return
-          }
-          if (commits && cutCommit === 'after') {
-            cutCommit = null
+      const { port, cut, refuse } = await startCutProxy(
+        { port: postgres.server().port, host: '127.0.0.1' },
+        (chunk, { client, server }) => {
+          if (!cutCommit || !chunk.includes('COMMIT\0')) return false
+          if (cutCommit === 'before') client.destroy()
+          else {
             server.removeAllListeners('data')
             server.once('data', () => client.destroy())
             server.write(chunk)
-            return
           }
-          server.write(chunk)
-        })
-        server.on('data', (chunk) => void (client.destroyed || client.write(chunk)))
-        client.on('close', () => server.destroy())
-        server.on('close', () => client.destroy())
-      }).listen(0, '127.0.0.1')
-      await once(proxy, 'listening')
-      onTestFinished(() => {
-        for (const socket of sockets) socket.destroy()
-        proxy.close()
-      })
-      url.port = String((proxy.address() as { port: number }).port)
-      return {
-        records: over(url.href, fastClock()),
-        cutAll: () => {
-          for (const socket of sockets) socket.destroy()
+          cutCommit = null
+          return true
         },
-        cutNextCommit: (when: 'before' | 'after') => (cutCommit = when),
-        refuse: (whether: boolean) => (refuse = whether),
-      }
+      )
+      url.port = String(port)
+      const cutNextCommit = (when: 'before' | 'after') => (cutCommit = when)
+      return { records: over(url.href, fastClock()), cutAll: cut, cutNextCommit, refuse }
     }
 
     it('only delays, when its connections are cut and come back', async () => {
