@@ -59,7 +59,7 @@ module.exports = {
           leaf,
           '^src/config/',
           '^src/intake/(types|policy|inspect/limits)\\.ts$',
-          '^src/(telemetry/log|scan/settings|records/postgres/address)\\.ts$',
+          '^src/(telemetry/log|scan/settings|records/postgres/address|storage/s3/address)\\.ts$',
         ],
       },
     },

@@ -9,6 +9,7 @@ import { prefix, type SettingName, settings, type Values } from './config/settin
 import { ConfigError } from './errors.ts'
 import type { Policy } from './intake/policy.ts'
 import type { EngineSettings } from './scan/settings.ts'
+import type { S3Place } from './storage/s3/address.ts'
 import type { logLevels } from './telemetry/log.ts'
 
 /** Frozen, grouped, typed. Sizes are in bytes. */
@@ -26,6 +27,8 @@ export interface Config {
   dataDir: string
   /** Where the records are: in the data folder, or in the database that the secret address names. */
   database: 'sqlite' | 'postgres'
+  /** Where sealed files are: in the data folder, or in an S3 store. Its credentials are none of our settings. */
+  storage: { kind: 'fs' } | ({ kind: 's3' } & S3Place)
   masterKeyFile: string
   migrate: 'auto' | 'off'
   push: { auth: 'keys' | 'none'; maxUploads: number; corsOrigins: string[]; ratePerMinute: number | null }
@@ -147,6 +150,7 @@ function toConfig(values: Values): Config {
     roles: values.ROLES,
     dataDir,
     database: values.DATABASE_URL === undefined ? 'sqlite' : 'postgres',
+    storage: values.STORAGE_URL === undefined ? { kind: 'fs' } : { kind: 's3', ...values.STORAGE_URL },
     masterKeyFile: values.MASTER_KEY_FILE ? resolve(values.MASTER_KEY_FILE) : join(dataDir, 'keys', 'master.key'),
     migrate: values.MIGRATE,
     push: {

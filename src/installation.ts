@@ -9,6 +9,7 @@ import type { Records } from './records/records.ts'
 import { migrate } from './records/sqlite/migrate.ts'
 import { createDatabaseFile, sqliteRecords } from './records/sqlite/sqlite.ts'
 import { createKeyFile, type KeyRing, keyRing, readKeyFile } from './seal/keys.ts'
+import { fsStorage } from './storage/fs.ts'
 import type { Storage } from './storage/storage.ts'
 
 /** Where things lie in the data folder. */
@@ -35,6 +36,15 @@ export async function openRecords({ config, secrets }: RecordsPlace, clock: Cloc
   if (secrets.databaseUrl === null) return sqliteRecords(dataPaths(config.dataDir).database)
   const { postgresRecords } = await import('./records/postgres/postgres.ts')
   return postgresRecords(secrets.databaseUrl)
+}
+
+/** Opens what keeps the sealed files. An S3 store is not asked anything yet, and its client is loaded only for it. */
+export async function openStorage({ storage, dataDir }: Config, clock: Clock): Promise<Storage> {
+  const { objects, spool } = dataPaths(dataDir)
+  if (storage.kind === 'fs') return fsStorage(objects, spool)
+  await makeFolder(spool)
+  const { s3Storage } = await import('./storage/s3/s3.ts')
+  return s3Storage(storage, spool, { clock })
 }
 
 /** Returns the names of the steps that were made. */

@@ -3,6 +3,9 @@ import { runCli } from './cli/cli.ts'
 
 /** The process: the only file that touches it. */
 
+// The client of S3 stores is pinned: that newer ones will not run on this Node is nothing to say at each start.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
+
 // Whatever we make is for our own user only.
 process.umask(0o077)
 

@@ -22,7 +22,7 @@ import { quarantineRoutes } from './http/quarantine.ts'
 import { createServer, type Routes } from './http/server.ts'
 import type { ReaderLimits } from './http/slowReader.ts'
 import { ticketRoutes } from './http/tickets.ts'
-import { dataPaths, openKeys, openRecords, refuseForeignObjects } from './installation.ts'
+import { dataPaths, openKeys, openRecords, openStorage, refuseForeignObjects } from './installation.ts'
 import { createAdmission } from './intake/admission.ts'
 import type { Arrival } from './intake/arrival.ts'
 import { createInspector, type Inspector } from './intake/inspect/inspect.ts'
@@ -46,7 +46,6 @@ import { createPulling } from './servicePull.ts'
 import { createQuarantine } from './serviceQuarantine.ts'
 import { serviceTrail } from './serviceTrail.ts'
 import { until, type Work } from './serviceWork.ts'
-import { fsStorage } from './storage/fs.ts'
 import type { Storage } from './storage/storage.ts'
 import { createEvents } from './telemetry/events.ts'
 import { readiness, stoppingReadiness } from './telemetry/health.ts'
@@ -135,7 +134,7 @@ async function compose(
   )
   const metrics = createMetrics(() => admission.running())
   const events = createEvents(overrides.log ?? createLog(config.logLevel), metrics)
-  const storage = overrides.storage ?? (await fsStorage(paths.objects, paths.spool))
+  const storage = overrides.storage ?? (await openStorage(config, clock))
   open.push(() => storage.close())
   await refuseForeignObjects(records, storage)
   const keys = await openKeys(config.masterKeyFile, records, clock)

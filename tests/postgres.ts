@@ -5,7 +5,7 @@ import { postgresRecords } from '../src/records/postgres/postgres.ts'
 import { epoch } from './fixtures/settlements.ts'
 import { startPostgres, statement } from './postgresServer.ts'
 
-export { hasPostgres, type PostgresServer, startPostgres, statement, tool } from './postgresServer.ts'
+export { hasPostgres, startPostgres, statement, tool } from './postgresServer.ts'
 
 export const postgresMigrations = fileURLToPath(new URL('../src/records/postgres/migrations', import.meta.url))
 

@@ -14,6 +14,7 @@ import { createMetrics } from '../telemetry/metrics.ts'
 import { examineFiles } from './doctorFiles.ts'
 import { examineGateway } from './doctorGateway.ts'
 import { examineRecords } from './doctorRecords.ts'
+import { examineStorage } from './doctorStorage.ts'
 import type { Find, Finding } from './finding.ts'
 import type { Io } from './io.ts'
 
@@ -48,6 +49,7 @@ async function examine(io: Io): Promise<Finding[]> {
   await examineEngines(config, secrets, find)
   await examineFiles(config, find)
   await examineFolder(config, find)
+  await examineStorage(config, find)
   await examineRecords(config, secrets, await examineKeys(config, find), find)
   await examineGenesys(config, secrets, find)
   await examineGateway(config, find)

@@ -2,9 +2,8 @@ import type { Command } from 'commander'
 import { parseAttachmentId } from '../attachment.ts'
 import { systemClock } from '../clock.ts'
 import { ConfigError } from '../errors.ts'
-import { dataPaths } from '../installation.ts'
+import { openStorage } from '../installation.ts'
 import { erase as eraseOne } from '../retention/erase.ts'
-import { fsStorage } from '../storage/fs.ts'
 import { createEvents } from '../telemetry/events.ts'
 import { createLog } from '../telemetry/log.ts'
 import { createMetrics } from '../telemetry/metrics.ts'
@@ -22,8 +21,7 @@ export function erase(program: Command, io: Io): void {
       if ((attachment === undefined) === (conversation === undefined))
         throw new ConfigError(['Give either --attachment or --conversation.'])
       return withRecords(io, async ({ config, records }) => {
-        const paths = dataPaths(config.dataDir)
-        const storage = await fsStorage(paths.objects, paths.spool)
+        const storage = await openStorage(config, systemClock)
         const events = createEvents(createLog('silent'), createMetrics())
         const ids = attachment ? [parseAttachmentId(attachment)] : await records.idsOfConversation(conversation!)
         let done = 0

@@ -1,11 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type AttachmentId, parseAttachmentId } from '../attachment.ts'
 import { systemClock } from '../clock.ts'
-import { dataPaths } from '../installation.ts'
+import { openStorage } from '../installation.ts'
 import { alertOf } from '../outbox/alerts.ts'
 import { createDecisions, type Decider, type Decisions } from '../quarantine/decisions.ts'
 import { type WaitedFor, waitedFor } from '../records/questions/quarantine.ts'
-import { fsStorage } from '../storage/fs.ts'
 import type { Storage } from '../storage/storage.ts'
 import { createEvents } from '../telemetry/events.ts'
 import { createLog } from '../telemetry/log.ts'
@@ -65,8 +64,7 @@ export function quarantine(program: Command, io: Io): void {
       .action((id: string, { by, reason }: Deciding) =>
         withRecords(io, async (opened) => {
           const decider = { who: `cli:${by}`, requestId: null, reason }
-          const paths = dataPaths(opened.config.dataDir)
-          const storage = await fsStorage(paths.objects, paths.spool)
+          const storage = await openStorage(opened.config, systemClock)
           io.out(await decide(decisionsIn(opened, storage), parseAttachmentId(id), decider))
           await storage.close()
         }),

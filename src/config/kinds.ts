@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { canonicalType } from '../intake/types.ts'
 import { readAddress } from '../records/postgres/address.ts'
 import type { IcapSettings } from '../scan/settings.ts'
+import { readS3Address } from '../storage/s3/address.ts'
 
 /** What an API key may do. */
 export const scopes = ['push', 'pull', 'read', 'admin'] as const
@@ -66,6 +67,16 @@ export const roleList = z
     `all, or out of ${roles.join(', ')}, separated by commas`,
   )
   .transform((names): Role[] => (names.join() === 'all' ? [...roles] : roles.filter((role) => names.includes(role))))
+
+/** A problem tells nothing of it: somebody may have put a secret there. */
+export const storageUrl = z.string().transform((text, context) => {
+  try {
+    return readS3Address(text)
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message })
+    return z.NEVER
+  }
+})
 
 export const list = z.string().transform((text) =>
   text

@@ -22,6 +22,7 @@ import {
   roleList,
   roles,
   signingSecrets,
+  storageUrl,
   wholeNumber,
 } from './kinds.ts'
 import { policyFile } from './policyFile.ts'
@@ -37,6 +38,7 @@ export const settings = {
   PUBLIC_URL: httpUrl.optional(),
   DATA_DIR: z.string().default('./data'),
   DATABASE_URL: databaseUrl.optional(),
+  STORAGE_URL: storageUrl.optional(),
   MASTER_KEY_FILE: z.string().optional(),
   API_KEYS: apiKeys.default([]),
   PUSH_SIGNING_SECRETS: signingSecrets.default([]),
@@ -119,4 +121,4 @@ export const secretSettings: SettingName[] = [
 ]
 
 /** Settings of the contract that this version does not have: setting one is an error, since silence would deceive. */
-export const notYet = ('FILES_URL STORAGE_URL ' + 'FRAME_ANCESTORS').split(' ')
+export const notYet = 'FILES_URL FRAME_ANCESTORS'.split(' ')

@@ -152,7 +152,9 @@ export const receiptShape = z.object({
   attachmentId: z.string(),
   erasedAt: z.iso.datetime(),
   key: z.literal('destroyed'),
-  bytes: z.literal('removed'),
+  bytes: z
+    .enum(['removed', 'kept'])
+    .describe('kept: by the store, which locks them or keeps older versions. Without the key they cannot be read.'),
   digestOfRecord: z.string().describe('SHA-256 of the record as it was before.'),
 })
 

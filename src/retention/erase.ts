@@ -2,7 +2,7 @@ import type { AttachmentId } from '../attachment.ts'
 import type { Clock } from '../clock.ts'
 import { NotFound } from '../errors.ts'
 import type { Records } from '../records/records.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { Removed, Storage } from '../storage/storage.ts'
 import type { Events } from '../telemetry/events.ts'
 
 export interface EraseParts {
@@ -18,7 +18,8 @@ export interface Receipt {
   /** ISO 8601, UTC. */
   erasedAt: string
   key: 'destroyed'
-  bytes: 'removed'
+  /** `kept`: the store is set to keep them, by a lock or as an older version; without the key they cannot be read. */
+  bytes: Removed
   /** SHA-256, in hex, of the record as it was before. */
   digestOfRecord: string
 }
@@ -42,16 +43,15 @@ export async function erase(
   })
   if (!erased) throw new NotFound('attachment')
   await records.truncateLog()
-  if (erased.stored) {
-    await storage.remove(id)
-    await records.bytesRemoved(id)
-  }
+  // Asked again for one that was erased before, the store tells what has become of its bytes since.
+  const bytes = erased.stored || !erased.now ? await storage.remove(id) : 'removed'
+  if (erased.stored) await records.bytesRemoved(id)
   if (erased.now) events.fileErased(id, who)
   return {
     attachmentId: id,
     erasedAt: erased.erasedAt.toISOString(),
     key: 'destroyed',
-    bytes: 'removed',
+    bytes,
     digestOfRecord: erased.recordDigest,
   }
 }

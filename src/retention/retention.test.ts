@@ -206,6 +206,28 @@ describe('the sweep', () => {
     expect(storage.keys()).toEqual([late.attachment.id])
   })
 
+  it('removes nothing from a storage that belongs to another installation, and says so', async () => {
+    const { parts, records, storage, store, pass } = await opened()
+    await records.nameMasterKey({
+      id: 'mk_1',
+      at: epoch,
+      audit: {
+        at: epoch,
+        who: '(service)',
+        what: 'key_make',
+        object: 'mk_1',
+        outcome: 'current',
+        requestId: null,
+        detail: null,
+      },
+    })
+    const theirs = await store()
+    pass(2 * day)
+    const foreign = { ...storage, isOwnedBy: async () => false }
+    await expect(sweep({ retentionDays: null }, { ...parts, storage: foreign })).rejects.toThrow(Unavailable)
+    expect(storage.keys()).toEqual([theirs])
+  })
+
   it('goes through more objects than it asks for at once', async () => {
     const { storage, take, store, pass, runSweep } = await opened()
     const kept = [await take(), await take()]
@@ -270,7 +292,7 @@ describe('the sweep', () => {
       ...storage,
       remove: async (key: string) => {
         if (key === stuck) throw new Unavailable('it is stuck')
-        await storage.remove(key)
+        return storage.remove(key)
       },
     }
     const failure = await sweep({ retentionDays: 30 }, { ...parts, storage: jammed }).catch((error: unknown) => error)

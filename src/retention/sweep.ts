@@ -103,17 +103,27 @@ export async function sweep({ retentionDays, signal }: SweepOptions, parts: Swee
     if (ids.length < batch || done === 0) break
   }
 
-  let orphans = 0
-  let old: string[] = []
-  for await (const { key, storedAt } of storage.list()) {
-    if (signal?.aborted) break
-    if (storedAt > dayAgo) continue
-    old.push(key)
-    if (old.length < batch) continue
-    orphans += await removeUnclaimed(old)
-    old = []
+  const removeOrphans = async (): Promise<number> => {
+    const ids = await records.masterKeyIds()
+    if (ids.length > 0 && !(await storage.isOwnedBy(ids)))
+      throw new Unavailable('the storage belongs to another installation, and nothing in it is swept')
+    await storage.removeUnfinished(dayAgo).catch((error: unknown) => failures.push(error))
+    let removed = 0
+    let old: string[] = []
+    for await (const { key, storedAt } of storage.list()) {
+      if (signal?.aborted) break
+      if (storedAt > dayAgo) continue
+      old.push(key)
+      if (old.length < batch) continue
+      removed += await removeUnclaimed(old)
+      old = []
+    }
+    return removed + (await removeUnclaimed(old))
   }
-  orphans += await removeUnclaimed(old)
+  const orphans = await removeOrphans().catch((error: unknown) => {
+    failures.push(error)
+    return 0
+  })
 
   await records.forgetVerdicts({ before: new Date(now.getTime() - verdictKeptDays * dayMs) })
   await records.forgetGatewayFiles({

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { mkdir, open, opendir, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { makeFolder, syncFolder } from '../durable.ts'
@@ -6,6 +5,7 @@ import { ConfigError, NotFound, Unavailable } from '../errors.ts'
 import { askThread } from '../thread.ts'
 import type { Adopted, Adoption } from './adopt.ts'
 import { requireKey, type Storage, storageKey } from './storage.ts'
+import { requireWritable } from './writable.ts'
 
 /**
  * Threads that wait for the disk. A sync is mostly waiting, and a file system commits at once what several wait for: more
@@ -61,6 +61,7 @@ export async function fsStorage(dir: string, spoolDir: string): Promise<Storage>
         })
         await syncFolder(dirname(path))
       })
+      return 'removed'
     },
 
     async *list() {
@@ -77,16 +78,14 @@ export async function fsStorage(dir: string, spoolDir: string): Promise<Storage>
       }
     },
 
+    // It lies in the installation's own folder, which only one process serves.
+    isOwnedBy: async () => true,
+
+    // A file is renamed whole, and the spool is emptied at each start.
+    async removeUnfinished() {},
+
     async check() {
-      await unavailableIfFails('storage cannot be written', async () => {
-        const probe = join(spoolDir, `probe-${randomUUID()}`)
-        const handle = await open(probe, 'w', 0o600)
-        try {
-          await handle.writeFile('probe').finally(() => handle.close())
-        } finally {
-          await unlink(probe)
-        }
-      })
+      await requireWritable(spoolDir)
     },
 
     async close() {

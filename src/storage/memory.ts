@@ -45,10 +45,13 @@ export function memoryStorage(now: () => Date): MemoryStorage {
     async remove(key) {
       mayFail('remove')
       objects.delete(requireKey(key))
+      return 'removed'
     },
     async *list() {
       for (const [key, { storedAt }] of objects) yield { key, storedAt }
     },
+    isOwnedBy: async () => true,
+    async removeUnfinished() {},
     async check() {
       mayFail('check')
     },
