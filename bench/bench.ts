@@ -20,13 +20,14 @@ import type { PartOptions } from './measures/part.ts'
 import { pull } from './measures/pull.ts'
 import { reading } from './measures/reading.ts'
 import { records } from './measures/records.ts'
+import { scale } from './measures/scale.ts'
 import { scan } from './measures/scan.ts'
 import { allRows, parseRow, uploads } from './measures/uploads.ts'
 import { benchFolder, bundled, root } from './places.ts'
 import type { Part, Report } from './report.ts'
 import { table } from './table.ts'
 
-const partNames = ['uploads', 'reading', 'courier', 'pull', 'gateway', 'scan', 'memory', 'records'] as const
+const partNames = ['uploads', 'reading', 'courier', 'pull', 'gateway', 'scan', 'memory', 'records', 'scale'] as const
 
 interface Options {
   only: string[]
@@ -83,6 +84,7 @@ const others: Record<Exclude<(typeof partNames)[number], 'uploads'>, (options: P
   courier,
   pull,
   gateway,
+  scale,
   scan,
   memory,
   records,

@@ -49,7 +49,10 @@ function environment(dataDir: string, emulatorUrl: string, settings: Record<stri
     GENESYS_API_URL: emulatorUrl,
     ...settings,
   }
-  return Object.fromEntries(Object.entries(all).map(([name, value]) => [`CLIPGATE_${name}`, value]))
+  // Credentials of a store have names of their own.
+  return Object.fromEntries(
+    Object.entries(all).map(([name, value]) => [name.startsWith('AWS_') ? name : `CLIPGATE_${name}`, value]),
+  )
 }
 
 /** What a process wrote to its log, as soon as it did. The log is a file: reading a pipe would cost us during the run. */

@@ -156,13 +156,31 @@ export function createWriter(
   }
 }
 
+/**
+ * Changes that guard themselves are made side by side, and their statements travel together: they are to each other what those of
+ * another process are. The others one after the other.
+ */
+async function answersOf(batch: Asked[], db: Kysely<Schema>): Promise<Outcome[]> {
+  const outcomes: Outcome[] = []
+  if (batch[0]!.isolation === 'SERIALIZABLE') {
+    for (const { change } of batch) outcomes.push({ value: await change(db) })
+    return outcomes
+  }
+  // All have ended before it goes on, so that nothing of them comes after the transaction.
+  for (const outcome of await Promise.allSettled(batch.map(({ change }) => change(db)))) {
+    if (outcome.status === 'rejected') throw outcome.reason
+    outcomes.push({ value: outcome.value })
+  }
+  return outcomes
+}
+
 /** Throws what a change has thrown, and then nothing stands; `CommitUnknown` when all of it may. */
 async function transaction({ db, run }: Connection, batch: Asked[]): Promise<Outcome[]> {
   const end = chainEnd(db)!
   const outcomes: Outcome[] = []
   try {
     await run(`BEGIN ISOLATION LEVEL ${batch[0]!.isolation}`)
-    for (const { change } of batch) outcomes.push({ value: await change(db) })
+    outcomes.push(...(await answersOf(batch, db)))
   } catch (error) {
     goOnFrom(db, end)
     // If it cannot be asked any more, nothing stands either.

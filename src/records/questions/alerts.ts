@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { AttachmentId } from '../../attachment.ts'
 import type { Schema } from '../schema.ts'
+import { together } from './together.ts'
 
 export const alertKinds = ['refused', 'accepted', 'unfetched', 'quarantined', 'recalled'] as const
 export type AlertKind = (typeof alertKinds)[number]
@@ -55,12 +56,15 @@ export async function leaseAlerts(
     .orderBy('next_at')
     .limit(limit)
     .execute()
-  for (const { id } of due)
-    await db
-      .updateTable('alerts')
-      .set(({ eb }) => ({ lease, next_at: until.getTime(), attempts: eb('attempts', '+', 1) }))
-      .where('id', '=', id)
-      .execute()
+  await together(
+    ...due.map(({ id }) =>
+      db
+        .updateTable('alerts')
+        .set(({ eb }) => ({ lease, next_at: until.getTime(), attempts: eb('attempts', '+', 1) }))
+        .where('id', '=', id)
+        .execute(),
+    ),
+  )
   return due.map((row) => ({
     id: row.id,
     kind: row.kind as AlertKind,

@@ -3,6 +3,7 @@ import { type AttachmentId, newAttachmentId, type Sender } from '../../attachmen
 import type { Schema } from '../schema.ts'
 import { type NewAlert, oweAlert } from './alerts.ts'
 import { type AuditEntry, audit } from './audit.ts'
+import { together } from './together.ts'
 import { forgetWords, keepWords } from './words.ts'
 
 /** An attachment of a message, as the platform tells of it. */
@@ -115,12 +116,15 @@ export async function leaseFetches(
   // What is new does not wait for what is old.
   const taken = await due(false, limit)
   if (taken.length < limit) taken.push(...(await due(true, limit - taken.length)))
-  for (const { attachment_id } of taken)
-    await db
-      .updateTable('fetches')
-      .set(({ eb }) => ({ lease, next_at: until.getTime(), attempts: eb('attempts', '+', 1) }))
-      .where('attachment_id', '=', attachment_id)
-      .execute()
+  await together(
+    ...taken.map(({ attachment_id }) =>
+      db
+        .updateTable('fetches')
+        .set(({ eb }) => ({ lease, next_at: until.getTime(), attempts: eb('attempts', '+', 1) }))
+        .where('attachment_id', '=', attachment_id)
+        .execute(),
+    ),
+  )
   return taken.map((row) => ({
     attachmentId: row.attachment_id as AttachmentId,
     conversationId: row.conversation_id,

@@ -6,6 +6,7 @@ import type { GatewayKey } from './gateway.ts'
 import { askLookups } from './lookups.ts'
 import { oweConfirmation } from './outbox.ts'
 import type { Delivery } from './settle.ts'
+import { together } from './together.ts'
 
 /** One whose conversation is to be found. */
 export interface SentFile extends GatewayKey {
@@ -31,13 +32,16 @@ export async function leaseSentFiles(
     .orderBy('next_at')
     .limit(limit)
     .execute()
-  for (const { session, source_id } of rows)
-    await db
-      .updateTable('gateway_files')
-      .set(({ eb }) => ({ next_at: until.getTime(), attempts: eb('attempts', '+', 1) }))
-      .where('session', '=', session)
-      .where('source_id', '=', source_id)
-      .execute()
+  await together(
+    ...rows.map(({ session, source_id }) =>
+      db
+        .updateTable('gateway_files')
+        .set(({ eb }) => ({ next_at: until.getTime(), attempts: eb('attempts', '+', 1) }))
+        .where('session', '=', session)
+        .where('source_id', '=', source_id)
+        .execute(),
+    ),
+  )
   return rows.map((row) => ({
     session: row.session,
     sourceId: row.source_id,
@@ -181,12 +185,15 @@ export async function leaseMessages(
     .orderBy('next_at')
     .limit(limit)
     .execute()
-  for (const { message_id } of rows)
-    await db
-      .updateTable('gateway_messages')
-      .set(({ eb }) => ({ next_at: until.getTime(), attempts: eb('attempts', '+', 1) }))
-      .where('message_id', '=', message_id)
-      .execute()
+  await together(
+    ...rows.map(({ message_id }) =>
+      db
+        .updateTable('gateway_messages')
+        .set(({ eb }) => ({ next_at: until.getTime(), attempts: eb('attempts', '+', 1) }))
+        .where('message_id', '=', message_id)
+        .execute(),
+    ),
+  )
   return rows.map(({ message_id, attempts }) => ({ messageId: message_id, attempts }))
 }
 

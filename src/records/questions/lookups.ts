@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { Schema } from '../schema.ts'
 import { type Learned, learn } from './fetches.ts'
+import { together } from './together.ts'
 
 /** A conversation, or one message of it, that is to be looked at. */
 export interface Ask {
@@ -132,13 +133,16 @@ export async function leaseLookups(
     .orderBy('next_at')
     .limit(limit)
     .execute()
-  for (const { conversation_id, message_id } of due)
-    await db
-      .updateTable('lookups')
-      .set(({ eb }) => ({ lease, next_at: until.getTime(), attempts: eb('attempts', '+', 1) }))
-      .where('conversation_id', '=', conversation_id)
-      .where('message_id', '=', message_id)
-      .execute()
+  await together(
+    ...due.map(({ conversation_id, message_id }) =>
+      db
+        .updateTable('lookups')
+        .set(({ eb }) => ({ lease, next_at: until.getTime(), attempts: eb('attempts', '+', 1) }))
+        .where('conversation_id', '=', conversation_id)
+        .where('message_id', '=', message_id)
+        .execute(),
+    ),
+  )
   return due.map((row) => ({
     conversationId: row.conversation_id,
     messageId: row.message_id || null,

@@ -4,6 +4,7 @@ import type { Schema } from '../schema.ts'
 import { retryAlerts } from './alerts.ts'
 import { type AuditEntry, audit } from './audit.ts'
 import { insertRow } from './compiled.ts'
+import { together } from './together.ts'
 
 /** A confirmation that is ours to deliver until its lease runs out. */
 export interface Leased {
@@ -58,17 +59,20 @@ export async function leaseConfirmations(
     })
   }
   const leased = [...taken.values()]
-  for (const { attachmentId, uncertain } of leased)
-    await db
-      .updateTable('confirmations')
-      .set(({ eb }) => ({
-        lease,
-        next_at: until.getTime(),
-        uncertain: uncertain ? 1 : 0,
-        attempts: eb('attempts', '+', 1),
-      }))
-      .where('attachment_id', '=', attachmentId)
-      .execute()
+  await together(
+    ...leased.map(({ attachmentId, uncertain }) =>
+      db
+        .updateTable('confirmations')
+        .set(({ eb }) => ({
+          lease,
+          next_at: until.getTime(),
+          uncertain: uncertain ? 1 : 0,
+          attempts: eb('attempts', '+', 1),
+        }))
+        .where('attachment_id', '=', attachmentId)
+        .execute(),
+    ),
+  )
   return leased
 }
 
