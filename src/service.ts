@@ -74,7 +74,8 @@ export interface Service {
 }
 
 const sweepEveryMs = 60 * 60 * 1000
-const drainMs = 25_000
+/** How long uploads that run may take when the service stops: what ends it must wait longer. */
+export const drainMs = 25_000
 
 /** How long others may take. */
 interface Times {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, readFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, chown, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { temporaryFolder } from '../../tests/folder.ts'
@@ -107,6 +107,33 @@ describe('a key file', () => {
       await createKeyFile(path)
       await chmod(path, mode)
       await expect(readKeyFile(path)).rejects.toThrow(`chmod 600 ${path}`)
+    },
+  )
+
+  it.skipIf(process.getuid?.() !== 0)(
+    'of mode 0640 is taken where root handed it to the group of a service that is not root',
+    async () => {
+      const folder = await temporaryFolder()
+      const path = join(folder, 'master.key')
+      await createKeyFile(path)
+      await chmod(folder, 0o755)
+      await chown(path, 0, 65_534)
+      const asNobody = async (mode: number) => {
+        await chmod(path, mode)
+        process.setegid?.(65_534)
+        process.seteuid?.(65_534)
+        try {
+          return await readKeyFile(path)
+        } finally {
+          process.seteuid?.(0)
+          process.setegid?.(0)
+        }
+      }
+      expect(await asNobody(0o640)).toHaveLength(1)
+      expect(await asNobody(0o440)).toHaveLength(1)
+      for (const mode of [0o660, 0o644, 0o641]) await expect(asNobody(mode)).rejects.toThrow('can be read by others')
+      await chown(path, 65_534, 65_534)
+      await expect(asNobody(0o640)).rejects.toThrow('can be read by others')
     },
   )
 
