@@ -5,6 +5,7 @@ const leaf = '^src/(attachment|errors|clock|durable|thread|loop|strictJson)\\.ts
 /** What each folder may import from src/, beside itself and the leaves. */
 const mayImport = {
   seal: [],
+  keys: ['records', 'seal', 'telemetry'],
   storage: ['seal'],
   telemetry: [],
   records: ['seal'],
@@ -59,7 +60,7 @@ module.exports = {
           leaf,
           '^src/config/',
           '^src/intake/(types|policy|inspect/limits)\\.ts$',
-          '^src/(telemetry/log|scan/settings|records/postgres/address|storage/s3/address)\\.ts$',
+          '^src/(telemetry/log|scan/settings|keys/settings|records/postgres/address|storage/s3/address)\\.ts$',
         ],
       },
     },

@@ -12,6 +12,8 @@ import { defaultLimits } from './intake/inspect/limits.ts'
 const secret = 'a-secret-that-nobody-may-see'
 const other = 'another-secret-that-nobody-may-see'
 
+const pathOfKeys = ({ masterKeys }: Config) => masterKeys.from === 'file' && masterKeys.path
+
 describe('without any setting', () => {
   it('everything has its default', () => {
     expect(readConfig({ HOME: '/root', PORT: '99', CLIPGATE: 'x' }).config).toEqual({
@@ -27,7 +29,7 @@ describe('without any setting', () => {
       dataDir: resolve('data'),
       database: 'sqlite',
       storage: { kind: 'fs' },
-      masterKeyFile: resolve('data/keys/master.key'),
+      masterKeys: { from: 'file', path: resolve('data/keys/master.key'), kms: null },
       migrate: 'auto',
       push: { auth: 'keys', maxUploads: 256, corsOrigins: [], ratePerMinute: null },
       quota: { filesPerDay: null, bytesPerDay: null },
@@ -87,9 +89,21 @@ describe('a good setting', () => {
     ['PORT', '65535', ({ http }) => http.port, 65_535],
     ['PUBLIC_URL', 'https://files.example.com/', ({ http }) => http.publicUrl, 'https://files.example.com'],
     ['PUBLIC_URL', 'https://example.com/clipgate//', ({ http }) => http.publicUrl, 'https://example.com/clipgate'],
-    ['DATA_DIR', '/var/lib/clipgate', ({ masterKeyFile }) => masterKeyFile, '/var/lib/clipgate/keys/master.key'],
+    ['DATA_DIR', '/var/lib/clipgate', pathOfKeys, '/var/lib/clipgate/keys/master.key'],
     ['DATA_DIR', 'here', ({ dataDir }) => dataDir, resolve('here')],
-    ['MASTER_KEY_FILE', '/run/secrets/key', ({ masterKeyFile }) => masterKeyFile, '/run/secrets/key'],
+    ['MASTER_KEY_FILE', '/run/secrets/key', pathOfKeys, '/run/secrets/key'],
+    [
+      'MASTER_KEY_KMS',
+      'alias/clipgate',
+      ({ masterKeys }) => masterKeys.from === 'file' && masterKeys.kms,
+      'alias/clipgate',
+    ],
+    [
+      'MASTER_KEY_COMMAND',
+      '/bin/vault read -',
+      ({ masterKeys }) => masterKeys,
+      { from: 'command', command: ['/bin/vault', 'read', '-'] },
+    ],
     ['PUSH_AUTH', 'none', ({ push }) => push.auth, 'none'],
     [
       'ALLOWED_TYPES',
@@ -382,6 +396,36 @@ describe('a secret', () => {
   it('of Genesys belongs to an id, and an id to a secret', () => {
     expect(problemsOf({ GENESYS_CLIENT_ID: 'id' })[0]).toContain('belong together')
     expect(problemsOf({ GENESYS_CLIENT_SECRET: secret })[0]).toContain('belong together')
+  })
+})
+
+describe('master keys', () => {
+  const text = `mk_0123456789abcdef ${secret}`
+
+  it('may stand in the environment, as a secret', () => {
+    const { config, secrets } = read({ MASTER_KEY: text })
+    expect([config.masterKeys, secrets.masterKey]).toEqual([{ from: 'environment' }, text])
+    expect(JSON.stringify([config, secrets]) + inspect(secrets)).not.toContain(secret)
+  })
+
+  it.each([
+    [{ MASTER_KEY: text, MASTER_KEY_FILE: '/k' }, 'CLIPGATE_MASTER_KEY_FILE and CLIPGATE_MASTER_KEY are both set'],
+    [
+      { MASTER_KEY: text, MASTER_KEY_COMMAND: '/k' },
+      'CLIPGATE_MASTER_KEY and CLIPGATE_MASTER_KEY_COMMAND are both set',
+    ],
+    [{ MASTER_KEY: text, MASTER_KEY_COMMAND: '/k', MASTER_KEY_FILE: '/k' }, 'are all set'],
+    [
+      { MASTER_KEY: text, MASTER_KEY_KMS: 'id' },
+      'CLIPGATE_MASTER_KEY_KMS is for a key file, and CLIPGATE_MASTER_KEY is',
+    ],
+    [{ MASTER_KEY_COMMAND: '/k', MASTER_KEY_KMS: 'id' }, 'CLIPGATE_MASTER_KEY_KMS is for a key file'],
+    [{ MASTER_KEY_COMMAND: '[]' }, 'CLIPGATE_MASTER_KEY_COMMAND must be a program and its arguments'],
+    [{ MASTER_KEY_KMS: 'a b' }, 'CLIPGATE_MASTER_KEY_KMS must be the id, the ARN or the alias'],
+  ] as [Env, string][])('come from one place: %j', (env, says) => {
+    const problems = problemsOf(env)
+    expect(problems).toEqual([expect.stringContaining(says)])
+    expect(problems[0]).not.toContain(secret)
   })
 })
 

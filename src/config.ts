@@ -8,6 +8,7 @@ import { contradictions, isLoopback, mayPull, mayPush, missingToServe } from './
 import { prefix, type SettingName, settings, type Values } from './config/settings.ts'
 import { ConfigError } from './errors.ts'
 import type { Policy } from './intake/policy.ts'
+import type { KeySettings } from './keys/settings.ts'
 import type { EngineSettings } from './scan/settings.ts'
 import type { S3Place } from './storage/s3/address.ts'
 import type { logLevels } from './telemetry/log.ts'
@@ -29,7 +30,7 @@ export interface Config {
   database: 'sqlite' | 'postgres'
   /** Where sealed files are: in the data folder, or in an S3 store. Its credentials are none of our settings. */
   storage: { kind: 'fs' } | ({ kind: 's3' } & S3Place)
-  masterKeyFile: string
+  masterKeys: KeySettings
   migrate: 'auto' | 'off'
   push: { auth: 'keys' | 'none'; maxUploads: number; corsOrigins: string[]; ratePerMinute: number | null }
   quota: { filesPerDay: number | null; bytesPerDay: number | null }
@@ -71,6 +72,8 @@ export interface Config {
 export interface Secrets {
   /** It may have a password. */
   databaseUrl: string | null
+  /** The text of a key file. Null: the master keys come from elsewhere. */
+  masterKey: string | null
   apiKeys: ApiKey[]
   pushSigningSecrets: string[]
   genesysClientSecret: string | null
@@ -151,7 +154,7 @@ function toConfig(values: Values): Config {
     dataDir,
     database: values.DATABASE_URL === undefined ? 'sqlite' : 'postgres',
     storage: values.STORAGE_URL === undefined ? { kind: 'fs' } : { kind: 's3', ...values.STORAGE_URL },
-    masterKeyFile: values.MASTER_KEY_FILE ? resolve(values.MASTER_KEY_FILE) : join(dataDir, 'keys', 'master.key'),
+    masterKeys: keySettings(values, dataDir),
     migrate: values.MIGRATE,
     push: {
       auth: values.PUSH_AUTH ?? 'keys',
@@ -206,6 +209,13 @@ function toConfig(values: Values): Config {
   })
 }
 
+function keySettings(values: Values, dataDir: string): KeySettings {
+  if (values.MASTER_KEY !== undefined) return { from: 'environment' }
+  if (values.MASTER_KEY_COMMAND) return { from: 'command', command: values.MASTER_KEY_COMMAND }
+  const path = values.MASTER_KEY_FILE ? resolve(values.MASTER_KEY_FILE) : join(dataDir, 'keys', 'master.key')
+  return { from: 'file', path, kms: values.MASTER_KEY_KMS ?? null }
+}
+
 function exemptOrigins(values: Values): string[] {
   const { GENESYS_LOGIN_URL, GENESYS_API_URL, GENESYS_GUEST_URL, GENESYS_CDN_URL } = values
   const set = [GENESYS_LOGIN_URL, GENESYS_API_URL, GENESYS_GUEST_URL, GENESYS_CDN_URL]
@@ -223,6 +233,7 @@ function deepFrozen<T extends object>(value: T): T {
 function toSecrets(values: Values): Secrets {
   const secrets = {
     databaseUrl: values.DATABASE_URL ?? null,
+    masterKey: values.MASTER_KEY ?? null,
     apiKeys: values.API_KEYS,
     pushSigningSecrets: values.PUSH_SIGNING_SECRETS,
     genesysClientSecret: values.GENESYS_CLIENT_SECRET ?? null,

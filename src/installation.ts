@@ -8,7 +8,6 @@ import { ConfigError } from './errors.ts'
 import type { Records } from './records/records.ts'
 import { migrate } from './records/sqlite/migrate.ts'
 import { createDatabaseFile, sqliteRecords } from './records/sqlite/sqlite.ts'
-import { createKeyFile, type KeyRing, keyRing, readKeyFile } from './seal/keys.ts'
 import { fsStorage } from './storage/fs.ts'
 import type { Storage } from './storage/storage.ts'
 
@@ -20,6 +19,11 @@ export function dataPaths(dataDir: string) {
     objects: join(dataDir, 'objects'),
     spool: join(dataDir, 'spool'),
   }
+}
+
+/** Folders that a process which opens customers' files must not see: data and keys. */
+export function hiddenFolders({ dataDir, masterKeys }: Config): string[] {
+  return [dataDir, ...(masterKeys.from === 'file' ? [dirname(masterKeys.path)] : [])]
 }
 
 const migrations = join(dirname(fileURLToPath(import.meta.resolve('#package'))), 'dist', 'migrations')
@@ -66,47 +70,6 @@ export async function migrateRecords(
 /** Whether there are records at all: a file that is not there is not made by a command that only looks. */
 export function hasRecords(config: Config): boolean {
   return config.database === 'postgres' || existsSync(dataPaths(config.dataDir).database)
-}
-
-/**
- * Opens the master keys, and names the current one in the records. A key is made by itself only when the records are of this
- * process alone and have never named one: a key file that is lost or another must stop the start, not begin anew.
- */
-export async function openKeys(path: string, records: Records, clock: Clock): Promise<KeyRing> {
-  const named = await records.masterKeyIds()
-  let found = await readKeyFile(path)
-  const made = !found
-  if (!found) {
-    if (named.length > 0)
-      throw new ConfigError([
-        `The key file ${path} is missing, and stored files are sealed with ${named.join(', ')}. Put back the file that holds it.`,
-      ])
-    if (!records.alone)
-      throw new ConfigError([
-        `There is no key file ${path}. Processes over one database need the same: make one (clipgate keys create --out FILE), ` +
-          'give it to each of them, and set CLIPGATE_MASTER_KEY_FILE.',
-      ])
-    await makeFolder(dirname(path))
-    found = await createKeyFile(path)
-  }
-  const ring = keyRing(found)
-  requireAll(named, ring, path)
-  if (!named.includes(ring.currentId)) {
-    const [at, id, what] = [clock.now(), ring.currentId, made ? 'key_make' : 'key_use'] as const
-    const entry = { at, who: '(service)', what, object: id, outcome: 'current', requestId: null, detail: null }
-    await records.nameMasterKey({ id, at, audit: entry })
-    // Another process may have named one of its own meanwhile.
-    requireAll(await records.masterKeyIds(), ring, path)
-  }
-  return ring
-}
-
-function requireAll(named: string[], ring: KeyRing, path: string): void {
-  const missing = named.filter((id) => !ring.ids.includes(id))
-  if (missing.length > 0)
-    throw new ConfigError([
-      `The key file ${path} has not the key ${missing.join(', ')} that the records name. Put back the file that holds it.`,
-    ])
 }
 
 /**

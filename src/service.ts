@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
-import { availableParallelism } from 'node:os'
-import { dirname } from 'node:path'
+import { availableParallelism, hostname } from 'node:os'
+import { pid } from 'node:process'
 import manifest from '../package.json' with { type: 'json' }
 import { apiKeyCredentials } from './access/credentials.ts'
 import { createRateLimit } from './access/rate.ts'
@@ -22,7 +23,7 @@ import { quarantineRoutes } from './http/quarantine.ts'
 import { createServer, type Routes } from './http/server.ts'
 import type { ReaderLimits } from './http/slowReader.ts'
 import { ticketRoutes } from './http/tickets.ts'
-import { dataPaths, openKeys, openRecords, openStorage, refuseForeignObjects } from './installation.ts'
+import { dataPaths, hiddenFolders, openRecords, openStorage, refuseForeignObjects } from './installation.ts'
 import { createAdmission } from './intake/admission.ts'
 import type { Arrival } from './intake/arrival.ts'
 import { createInspector, type Inspector } from './intake/inspect/inspect.ts'
@@ -30,6 +31,9 @@ import { type Caller, type IntakeParts, intake } from './intake/intake.ts'
 import { largestFile } from './intake/policy.ts'
 import { createQuotas } from './intake/quota.ts'
 import { openSpool } from './intake/spool/spool.ts'
+import { openKeys } from './keys/open.ts'
+import { createRotation } from './keys/rotation.ts'
+import { keySource } from './keys/source.ts'
 import { alertOf, createAlerter } from './outbox/alerts.ts'
 import { createCourier } from './outbox/courier.ts'
 import { loadTexts } from './outbox/texts.ts'
@@ -138,7 +142,12 @@ async function compose(
   const storage = overrides.storage ?? (await openStorage(config, clock))
   open.push(() => storage.close())
   await refuseForeignObjects(records, storage)
-  const keys = await openKeys(config.masterKeyFile, records, clock)
+  const source = keySource(config.masterKeys, secrets.masterKey, clock)
+  // Its name among those that serve: no two processes have the same.
+  const process = `${hostname()}-${pid}-${randomBytes(2).toString('hex')}`
+  const keys = await openKeys({ source, process }, records, clock)
+  const rotation = createRotation({ source, ring: keys, records, process, clock, events })
+  open.push(() => rotation.stop())
   const spool = await openSpool(paths.spool, Math.max(2, Math.min(8, availableParallelism())))
   open.push(() => spool.close())
   const inspector = overrides.inspector ?? createInspector()
@@ -168,7 +177,7 @@ async function compose(
     overrides.scanners ??
     (config.scan === 'off' ? null : enginesOf(config.engines, { token: secrets.scanHttpToken, clock, events }))
   const scan = scanners ? 'required' : 'off'
-  const copies = createCopyMaker({ hidden: [config.dataDir, dirname(config.masterKeyFile)] })
+  const copies = createCopyMaker({ hidden: hiddenFolders(config) })
   open.push(() => copies.close())
   const parts: IntakeParts = {
     admission,
@@ -253,7 +262,10 @@ async function compose(
     clock,
   })
   const { headersMs, uploads, readers } = { ...times, ...overrides.times }
-  const asked = readiness(probesOf({ config, records, storage, admission, scanners, genesys, pulling, clock }), clock)
+  const asked = readiness(
+    probesOf({ config, records, storage, admission, rotation, scanners, genesys, pulling, clock }),
+    clock,
+  )
   const ready = async () => (stopping ? stoppingReadiness(await asked()) : asked())
   const denials = createDenials({ records, clock, events })
   const { publicUrl, trustedProxies } = config.http
@@ -326,6 +338,8 @@ async function compose(
         await trail.stopped()
         await trail.tellHeads()
       })
+      // Whatever else it does, each process keeps its keys in step.
+      rotation.start()
       for (const work of works) {
         work.start()
         open.push(() => work.stop())

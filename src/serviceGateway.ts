@@ -48,7 +48,7 @@ export interface Gateway {
 export function createGateway(parts: GatewayParts): Gateway {
   const { config, records, storage, keys, genesys, intake, texts, clock, events } = parts
   const { gateway } = config
-  const sessions = createSessions(keys, clock)
+  const sessions = createSessions(keys, records, clock)
   const completer =
     genesys &&
     createCompleter({ records, genesys, confirm: parts.confirms ? texts : null, wake: parts.wake, clock, events })

@@ -3,6 +3,7 @@ import type { Config } from './config.ts'
 import { Unavailable } from './errors.ts'
 import type { GenesysClient } from './genesys/client.ts'
 import type { Admission } from './intake/admission.ts'
+import type { Rotation } from './keys/rotation.ts'
 import type { Records } from './records/records.ts'
 import type { Scanner } from './scan/scanner.ts'
 import type { Pulling } from './servicePull.ts'
@@ -14,6 +15,7 @@ export interface ProbedParts {
   records: Records
   storage: Storage
   admission: Admission
+  rotation: Pick<Rotation, 'state'>
   scanners: Scanner[] | null
   genesys: GenesysClient | null
   pulling: Pulling | null
@@ -29,6 +31,7 @@ export function probesOf({
   records,
   storage,
   admission,
+  rotation,
   scanners,
   genesys,
   pulling,
@@ -47,11 +50,18 @@ export function probesOf({
         return undefined
       },
     },
+    { name: 'keys', needed: false, freshMs: 1000, ask: async () => askKeys(rotation) },
     { name: 'scan', needed: true, freshMs: 5000, ask: () => askScanners(scanners, clock) },
     { name: 'genesys', needed: false, freshMs: 30_000, ask: () => askGenesys(config, genesys) },
     { name: 'outbox', needed: false, freshMs: 1000, ask: () => askOutbox(records) },
     ...(pulling ? [{ name: 'pull', needed: false, freshMs: 1000, ask: () => askPull(records, pulling) }] : []),
   ]
+}
+
+function askKeys(rotation: Pick<Rotation, 'state'>): string | undefined {
+  const { lacks, toRewrap } = rotation.state()
+  if (lacks.length > 0) throw new Unavailable(`this process has not the master key ${lacks.join(', ')}`)
+  return toRewrap > 0 ? `${toRewrap} files are not under the current master key yet` : undefined
 }
 
 async function askScanners(scanners: Scanner[] | null, clock: Clock): Promise<string | undefined> {

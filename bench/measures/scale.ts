@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
-import { createKeyFile } from '../../src/seal/keys.ts'
+import { keyFile as newKeyFile } from '../../src/keys/source.ts'
 import { startPostgres, statement } from '../../tests/postgresServer.ts'
 import { bucketIn } from '../../tests/storage/bucket.ts'
 import { startCeph } from '../../tests/storage/ceph.ts'
@@ -35,7 +35,7 @@ export async function scale({ checkout, folder, stage, rounds, seconds, told }: 
   const { client, bucket } = await bucketIn(ceph)
   const { conversations } = stage.emulator
   const keyFile = join(folder, 'scale.key')
-  await createKeyFile(keyFile)
+  await newKeyFile(keyFile, null).create()
   await statement(postgres.url(), 'CREATE DATABASE scale')
   const node = async (name: string, ports: { database: number; storage: number }) => {
     const dataDir = join(folder, name)

@@ -1,18 +1,17 @@
 import { access, constants, stat, statfs } from 'node:fs/promises'
-import { sep } from 'node:path'
 import type { Command } from 'commander'
 import { systemClock } from '../clock.ts'
 import { type Config, readConfig, type Secrets } from '../config.ts'
 import { ConfigError } from '../errors.ts'
 import { comparePolicy } from '../genesys/content/compare.ts'
 import { enginesOf } from '../scan/engines.ts'
-import { type KeyRing, keyRing, readKeyFile } from '../seal/keys.ts'
 import { createUserFor, openGenesys } from '../serviceGenesys.ts'
 import { createEvents } from '../telemetry/events.ts'
 import { createLog } from '../telemetry/log.ts'
 import { createMetrics } from '../telemetry/metrics.ts'
 import { examineFiles } from './doctorFiles.ts'
 import { examineGateway } from './doctorGateway.ts'
+import { examineKeys } from './doctorKeys.ts'
 import { examineRecords } from './doctorRecords.ts'
 import { examineStorage } from './doctorStorage.ts'
 import type { Find, Finding } from './finding.ts'
@@ -50,7 +49,7 @@ async function examine(io: Io): Promise<Finding[]> {
   await examineFiles(config, find)
   await examineFolder(config, find)
   await examineStorage(config, find)
-  await examineRecords(config, secrets, await examineKeys(config, find), find)
+  await examineRecords(config, secrets, await examineKeys(config, secrets, find), find)
   await examineGenesys(config, secrets, find)
   await examineGateway(config, find)
   return findings
@@ -99,24 +98,6 @@ async function examineFolder({ dataDir }: Config, find: Find): Promise<void> {
   const { bavail, bsize } = await statfs(dataDir)
   const freeMb = Math.floor((bavail * bsize) / 1_000_000)
   find('disk', freeMb < 1000 ? 'warning' : 'ok', `${freeMb} MB free`)
-}
-
-/** Null: there is none that can be read. */
-async function examineKeys({ dataDir, masterKeyFile }: Config, find: Find): Promise<KeyRing | null> {
-  const ring = await readKeyFile(masterKeyFile)
-    .then((keys) => keys && keyRing(keys))
-    .catch((error: ConfigError) => {
-      find('master key', 'failed', error.message)
-      return null
-    })
-  if (ring && `${masterKeyFile}${sep}`.startsWith(`${dataDir}${sep}`))
-    find(
-      'master key',
-      'warning',
-      `${masterKeyFile} lies in the data folder: whoever copies one has both. Move it and set CLIPGATE_MASTER_KEY_FILE.`,
-    )
-  else if (ring) find('master key', 'ok', masterKeyFile)
-  return ring
 }
 
 /**

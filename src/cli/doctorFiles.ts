@@ -1,6 +1,6 @@
-import { dirname } from 'node:path'
 import type { Config } from '../config.ts'
 import { createCopyMaker } from '../copies/maker.ts'
+import { hiddenFolders } from '../installation.ts'
 import { readableTypes } from '../intake/inspect/readers.ts'
 import { findClamdConfig, tooSmall } from '../scan/clamdConfig.ts'
 import type { Find } from './finding.ts'
@@ -13,7 +13,8 @@ const meanings = {
 }
 
 /** What becomes of files here: types that only engines judge, an engine that looks less far than we do, where copies are made. */
-export async function examineFiles({ policy, engines, dataDir, masterKeyFile }: Config, find: Find): Promise<void> {
+export async function examineFiles(config: Config, find: Find): Promise<void> {
+  const { policy, engines } = config
   const unread = policy.allowedTypes.filter((type) => !readableTypes.includes(type))
   if (unread.length > 0)
     find('policy', 'warning', `${unread.join(', ')}: allowed, and not read by us, so the engines alone judge it`)
@@ -29,7 +30,7 @@ export async function examineFiles({ policy, engines, dataDir, masterKeyFile }: 
     }
   }
 
-  const copies = createCopyMaker({ hidden: [dataDir, dirname(masterKeyFile)] })
+  const copies = createCopyMaker({ hidden: hiddenFolders(config) })
   try {
     const { means } = await copies.jail()
     const missing = Object.entries(means).filter(([, inForce]) => !inForce) as [keyof typeof meanings, boolean][]

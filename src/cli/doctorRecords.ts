@@ -4,23 +4,18 @@ import type { Config, Secrets } from '../config.ts'
 import { Unavailable } from '../errors.ts'
 import { dataPaths, hasRecords, openRecords } from '../installation.ts'
 import type { Records } from '../records/records.ts'
-import type { KeyRing } from '../seal/keys.ts'
+import { examineMasterKeys } from './doctorKeys.ts'
 import type { Find } from './finding.ts'
 
-/** The records: that they can be used, know the keys that we have, and what is left undone in them. */
-export async function examineRecords(
-  config: Config,
-  secrets: Secrets,
-  ring: KeyRing | null,
-  find: Find,
-): Promise<void> {
+/** The records: that they can be used, know the keys that we have (`ids`), and what is left undone in them. */
+export async function examineRecords(config: Config, secrets: Secrets, ids: string[], find: Find): Promise<void> {
   if (!hasRecords(config)) return
   try {
     if (secrets.databaseUrl === null) await examineFile(dataPaths(config.dataDir).database, find)
     else await examineDatabaseServer(secrets.databaseUrl, find)
     const records = await openRecords({ config: { ...config, migrate: 'off' }, secrets }, systemClock)
     try {
-      await examineContent(records, config, ring, find)
+      await examineContent(records, ids, find)
       find('records', 'ok', 'the schema is up to date')
     } finally {
       await records.close()
@@ -48,17 +43,8 @@ async function examineDatabaseServer(url: string, find: Find): Promise<void> {
     )
 }
 
-async function examineContent(records: Records, config: Config, ring: KeyRing | null, find: Find): Promise<void> {
-  const named = await records.masterKeyIds()
-  const missing = named.filter((id) => !ring?.ids.includes(id))
-  if (missing.length > 0)
-    find(
-      'master key',
-      'failed',
-      ring
-        ? `the records name ${missing.join(', ')}, and ${config.masterKeyFile} has it not`
-        : `the records name ${missing.join(', ')}, and there is no key file that can be read at ${config.masterKeyFile}`,
-    )
+async function examineContent(records: Records, ids: string[], find: Find): Promise<void> {
+  await examineMasterKeys(records, ids, find)
   const { pending, parked, oldestPendingAt } = await records.outboxState()
   const oldest = oldestPendingAt ? `, the oldest since ${oldestPendingAt.toISOString()}` : ''
   find(

@@ -10,6 +10,7 @@ export function contradictions(values: Partial<Values>, env: Record<string, stri
     problems.push(
       `${prefix}PUSH_AUTH=none opens the push door to everybody, so ${prefix}HOST must be a loopback address.`,
     )
+  problems.push(...keyContradictions(env))
   if (given('GENESYS_CLIENT_ID') !== given('GENESYS_CLIENT_SECRET'))
     problems.push(`${prefix}GENESYS_CLIENT_ID and ${prefix}GENESYS_CLIENT_SECRET belong together: set both or none.`)
   if (given('GENESYS_USER_CLIENT_ID') && !given('GENESYS_CLIENT_ID'))
@@ -46,6 +47,19 @@ export function contradictions(values: Partial<Values>, env: Record<string, stri
   if (values.PULL_QUEUES && values.PULL_QUEUES.length > 0 && !given('GENESYS_CLIENT_ID'))
     problems.push(`${prefix}PULL_QUEUES needs ${prefix}GENESYS_CLIENT_ID and ${prefix}GENESYS_CLIENT_SECRET.`)
   return problems
+}
+
+/** Master keys come from one place. MASTER_KEY_FILE is a setting of its own, not the file of a secret. */
+function keyContradictions(env: Record<string, string | undefined>): string[] {
+  const given = ['MASTER_KEY_FILE', 'MASTER_KEY', 'MASTER_KEY_COMMAND'].filter((name) => env[prefix + name])
+  const all = given.map((name) => prefix + name)
+  if (all.length > 1)
+    return [
+      `${all.join(' and ')} are ${all.length === 2 ? 'both' : 'all'} set. Keep one: master keys come from one place.`,
+    ]
+  if (env[`${prefix}MASTER_KEY_KMS`] && given.length === 1 && given[0] !== 'MASTER_KEY_FILE')
+    return [`${prefix}MASTER_KEY_KMS is for a key file, and ${all[0]} is set. Keep one.`]
+  return []
 }
 
 /** What nothing can be served without. One that is malformed is left out: it has been told, and may be what is missing. */

@@ -40,6 +40,12 @@ export const settings = {
   DATABASE_URL: databaseUrl.optional(),
   STORAGE_URL: storageUrl.optional(),
   MASTER_KEY_FILE: z.string().optional(),
+  MASTER_KEY: z.string().optional(),
+  MASTER_KEY_COMMAND: commandLine.optional(),
+  MASTER_KEY_KMS: z
+    .string()
+    .regex(/^[A-Za-z0-9:/_-]{1,2048}$/, 'the id, the ARN or the alias of a key of AWS KMS')
+    .optional(),
   API_KEYS: apiKeys.default([]),
   PUSH_SIGNING_SECRETS: signingSecrets.default([]),
   CORS_ORIGINS: origins.default([]),

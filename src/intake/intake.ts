@@ -1,6 +1,6 @@
 import { type Attachment, newAttachmentId, sentAndSeen } from '../attachment.ts'
 import type { Clock } from '../clock.ts'
-import { Gone, OutcomeUnknown, Unauthorized } from '../errors.ts'
+import { Gone, OutcomeUnknown, Unauthorized, Unavailable } from '../errors.ts'
 import type { NewAlert } from '../records/questions/alerts.ts'
 import type { Records } from '../records/records.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -167,6 +167,8 @@ async function settle(
     if (settled.kind === 'spent') throw new Unauthorized(usedUp)
     if (settled.kind === 'over_quota') throw quotas.exceeded()
     if (settled.kind === 'not_held') throw new Gone('The file was fetched or erased meanwhile.')
+    // Sent again, it is sealed under the one that is current by then.
+    if (settled.kind === 'key_retired') throw new Unavailable('the master key that it was sealed under is retired')
     if (settled.kind === 'already' && delivery) {
       return { attachment: sameAnswer(delivery, settled.earlier, arrival), repeated: true }
     }

@@ -22,7 +22,7 @@ import {
   settleFetch,
 } from './questions/fetches.ts'
 import { announceFile, beginSending, fileSent, gatewayFile, moveFile } from './questions/gateway.ts'
-import { forgetGatewayFiles, unsentFiles, untoldFiles } from './questions/gatewayLeft.ts'
+import { forgetGatewayFiles, sessionAmong, unsentFiles, untoldFiles } from './questions/gatewayLeft.ts'
 import {
   completeFile,
   foundMessage,
@@ -33,7 +33,7 @@ import {
   retryMessage,
   retrySentFile,
 } from './questions/gatewaySent.ts'
-import { dataKey, masterKeyIds, masterKeys, nameMasterKey } from './questions/keys.ts'
+import { dataKey, filesByMasterKey, filesUnder, masterKeyIds, masterKeys } from './questions/keys.ts'
 import {
   askLookups,
   conversationsSince,
@@ -56,6 +56,15 @@ import {
 import { askRelease, decide, heldOne, heldState, heldTooLong, leaseHeld, listHeld } from './questions/quarantine.ts'
 import { forgetUsage, quotaUsed } from './questions/quota.ts'
 import { leaseRescan, releaseRescan, rescanState, settleRescan } from './questions/rescan.ts'
+import {
+  announceMasterKey,
+  holdMasterKeys,
+  keyHolders,
+  keysUnder,
+  leaveMasterKeys,
+  retireMasterKey,
+  rewrapKeys,
+} from './questions/rotation.ts'
 import { earlierDelivery, forgetDeliveries, settle } from './questions/settle.ts'
 import { forgetSpent, keepTicket, signatureUsed, spend, ticket } from './questions/tickets.ts'
 import { forgetVerdicts, knownVerdicts } from './questions/verdicts.ts'
@@ -74,6 +83,10 @@ export const reads = {
   dataKey,
   masterKeys,
   masterKeyIds,
+  filesByMasterKey,
+  filesUnder,
+  keysUnder,
+  keyHolders,
   listOutbox,
   outboxState,
   deliveredByWay,
@@ -101,6 +114,7 @@ export const reads = {
   gatewayFile,
   unsentFiles,
   untoldFiles,
+  sessionAmong,
   gatewayState,
 }
 
@@ -114,7 +128,11 @@ export const changes = {
   forgetDeliveries,
   erase,
   bytesRemoved,
-  nameMasterKey,
+  holdMasterKeys,
+  announceMasterKey,
+  leaveMasterKeys,
+  rewrapKeys,
+  retireMasterKey,
   leaseConfirmations,
   settleConfirmation,
   releaseLeases,

@@ -3,7 +3,8 @@ export interface Schema {
   attachments: AttachmentRow
   attachment_words: { word: string; received_at: number; attachment_id: string }
   data_keys: { attachment_id: string; master_key_id: string; wrapped: Uint8Array }
-  master_keys: { id: string; first_used_at: number }
+  master_keys: { id: string; first_used_at: number; waits: number | null; retired_at: number | null }
+  key_holders: { process: string; holds: string; wraps_with: string; seen_at: number }
   deliveries: DeliveryRow
   confirmations: ConfirmationRow
   tickets: {

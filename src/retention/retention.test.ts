@@ -208,18 +208,11 @@ describe('the sweep', () => {
 
   it('removes nothing from a storage that belongs to another installation, and says so', async () => {
     const { parts, records, storage, store, pass } = await opened()
-    await records.nameMasterKey({
-      id: 'mk_1',
-      at: epoch,
-      audit: {
-        at: epoch,
-        who: '(service)',
-        what: 'key_make',
-        object: 'mk_1',
-        outcome: 'current',
-        requestId: null,
-        detail: null,
-      },
+    await records.holdMasterKeys({
+      holder: { process: null, ids: ['mk_1'], wrapsWith: null },
+      newest: 'mk_1',
+      made: true,
+      by: { at: epoch, who: '(service)', requestId: null },
     })
     const theirs = await store()
     pass(2 * day)

@@ -1,8 +1,5 @@
-import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes, randomUUID } from 'node:crypto'
-import { link, open, readFile, rm, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { syncFolder } from '../durable.ts'
-import { ConfigError, Damaged, Unavailable } from '../errors.ts'
+import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes } from 'node:crypto'
+import { Damaged, Unavailable } from '../errors.ts'
 import { dataKeyBytes } from './format.ts'
 
 /** A file's data key under a master key. Kept in a table of its own, never beside the sealed bytes. */
@@ -28,27 +25,48 @@ export interface KeyRing {
   unwrap(key: WrappedKey, attachmentId: string): Buffer
 }
 
+/** A ring whose keys may become more while it is in use, and whose current one may become another. */
+export interface LiveKeyRing extends KeyRing {
+  /** Adds those that it has not. */
+  learn(masterKeys: Buffer[]): void
+  /** New files are wrapped with this one from now on. Throws `Error` when it is not here. */
+  use(id: string): void
+}
+
 const wrapVersion = 1
 const nonceBytes = 12
 const tagBytes = 16
 
 /** The last key given is the current one; the others open what was wrapped before. */
-export function keyRing(masterKeys: Buffer[]): KeyRing {
+export function keyRing(masterKeys: Buffer[]): LiveKeyRing {
   const byId = new Map(masterKeys.map((key) => [masterKeyId(key), key]))
-  const current = masterKeys.at(-1)
-  if (!current) throw new Error('a key ring without a key')
-  const currentId = masterKeyId(current)
+  const last = masterKeys.at(-1)
+  if (!last) throw new Error('a key ring without a key')
+  let currentId = masterKeyId(last)
   return {
-    currentId,
-    ids: [...byId.keys()],
+    get currentId() {
+      return currentId
+    },
+    get ids() {
+      return [...byId.keys()]
+    },
+    learn(more) {
+      for (const key of more) byId.set(masterKeyId(key), key)
+    },
+    use(id) {
+      if (!byId.has(id)) throw new Error(`master key ${id} is not here`)
+      currentId = id
+    },
     newDataKey: () => randomBytes(dataKeyBytes),
-    digests: (secret) =>
-      [...byId.values()]
-        .reverse()
-        .map((key) => createHmac('sha256', key).update('clipgate secret').update(secret).digest('hex')),
+    digests(secret) {
+      const { [currentId]: current, ...others } = Object.fromEntries(byId)
+      return [current!, ...Object.values(others).reverse()].map((key) =>
+        createHmac('sha256', key).update('clipgate secret').update(secret).digest('hex'),
+      )
+    },
     wrap(dataKey, attachmentId) {
       const nonce = randomBytes(nonceBytes)
-      const cipher = createCipheriv('aes-256-gcm', current, nonce, { authTagLength: tagBytes })
+      const cipher = createCipheriv('aes-256-gcm', byId.get(currentId)!, nonce, { authTagLength: tagBytes })
       cipher.setAAD(wrapContext(attachmentId, currentId))
       const sealed = Buffer.concat([cipher.update(dataKey), cipher.final()])
       return {
@@ -58,7 +76,7 @@ export function keyRing(masterKeys: Buffer[]): KeyRing {
     },
     unwrap({ masterKeyId: id, wrapped }, attachmentId) {
       const key = byId.get(id)
-      if (!key) throw new Unavailable(`master key ${id} is not in the key file`)
+      if (!key) throw new Unavailable(`master key ${id} is not here`)
       if (wrapped.length !== 1 + nonceBytes + dataKeyBytes + tagBytes || wrapped[0] !== wrapVersion)
         throw new Damaged('wrapped key')
       const decipher = createDecipheriv('aes-256-gcm', key, wrapped.subarray(1, 1 + nonceBytes), {
@@ -80,73 +98,6 @@ function wrapContext(attachmentId: string, keyId: string): Buffer {
 }
 
 /** Names a master key without telling anything of it. */
-function masterKeyId(key: Buffer): string {
+export function masterKeyId(key: Buffer): string {
   return `mk_${createHash('sha256').update('clipgate master key id').update(key).digest('hex').slice(0, 16)}`
-}
-
-/**
- * A key file has one key a line, `<id> <base64 of 32 bytes>`; the last one is current. Lines that begin with # are notes.
- * Throws `ConfigError` when it is unreadable, open to others, or says something else. `null`: there is no such file.
- */
-export async function readKeyFile(path: string): Promise<Buffer[] | null> {
-  let text: string
-  try {
-    const { mode, uid } = await stat(path)
-    // What root hands to a group, as Kubernetes and systemd hand secrets to a service, is not ours to close.
-    const handed = uid === 0 && process.geteuid?.() !== 0
-    if ((mode & (handed ? 0o037 : 0o077)) !== 0)
-      throw new ConfigError([`The key file ${path} can be read by others. Run: chmod 600 ${path}`])
-    text = await readFile(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    if (error instanceof ConfigError) throw error
-    throw new ConfigError([`The key file ${path} cannot be read: ${(error as Error).message}`])
-  }
-  const keys = text
-    .split('\n')
-    .map((line, index) => ({ line: line.trim(), number: index + 1 }))
-    .filter(({ line }) => line !== '' && !line.startsWith('#'))
-    .map(({ line, number }) => {
-      const [id, encoded] = line.split(/\s+/)
-      const key = Buffer.from(encoded ?? '', 'base64')
-      // What the line says is not told: it may be a key.
-      if (key.length !== dataKeyBytes || masterKeyId(key) !== id)
-        throw new ConfigError([`The key file ${path} is damaged: line ${number} does not hold a key and its name.`])
-      return key
-    })
-  if (keys.length === 0) throw new ConfigError([`The key file ${path} has no key.`])
-  return keys
-}
-
-/**
- * Makes a key file with one new key, durable before this resolves. Never replaces a file: throws `ConfigError`. It takes its
- * name only when it is whole: half a key file, left by a process that died, would refuse every start after it.
- */
-export async function createKeyFile(path: string): Promise<Buffer[]> {
-  const key = randomBytes(dataKeyBytes)
-  const lines = `# Clipgate master key. Without it no stored file can be read: keep a copy in a safe place.\n${masterKeyId(key)} ${key.toString('base64')}\n`
-  const unnamed = `${path}.${randomUUID()}`
-  try {
-    try {
-      const file = await open(unnamed, 'wx', 0o600)
-      try {
-        await file.writeFile(lines)
-        await file.sync()
-      } finally {
-        await file.close()
-      }
-      await link(unnamed, path)
-    } finally {
-      await rm(unnamed, { force: true })
-    }
-    await syncFolder(dirname(path))
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    throw new ConfigError([
-      code === 'EEXIST'
-        ? `${path} exists already and is left as it is.`
-        : `${path} cannot be written: ${(error as Error).message}`,
-    ])
-  }
-  return [key]
 }

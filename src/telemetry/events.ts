@@ -125,6 +125,15 @@ export function createEvents(log: Log, metrics: Metrics) {
       log.error({ audit: row, ...causes(error) }, 'audit row kept in the log')
       return true
     },
+    keyInUse: (masterKeyId: string) => log.info({ masterKeyId }, 'new files are sealed under another master key'),
+    keysCounted: (toRewrap: number): void => metrics.keysToRewrap.set(toRewrap),
+    keysRewrapped: (files: number, left: number) =>
+      log.info({ files, left }, 'keys of files are wrapped under the current master key'),
+    /** A master key was announced, and its source cannot be read. */
+    keysUnreadable: (error: unknown) => log.error(causes(error), 'master keys cannot be read'),
+    /** Files that are sealed under these cannot be read by this process. */
+    keysLacking: (masterKeyIds: string[]) => log.error({ masterKeyIds }, 'master keys are missing'),
+    rotationFailed: (error: unknown) => log.error(causes(error), 'master keys cannot be kept in step now'),
     sweepFailed: (error: unknown) => log.error(causes(error), 'sweep failed'),
 
     confirmed(attachmentId: AttachmentId, way: Way, attempts: number) {

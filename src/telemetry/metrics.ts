@@ -168,6 +168,11 @@ export function createMetrics(uploadsRunning: () => number = () => 0) {
       labelNames: ['kind'],
       registers,
     }),
+    keysToRewrap: new Gauge({
+      name: 'clipgate_keys_to_rewrap',
+      help: 'Files whose keys are not wrapped under the current master key yet.',
+      registers,
+    }),
     uploadsRunning: new Gauge({
       name: 'clipgate_uploads_running',
       help: 'Files coming in now.',

@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { startEmulator } from '../../emulator/index.ts'
 import type { Attachment } from '../../src/attachment.ts'
+import { keyFile as newKeyFile } from '../../src/keys/source.ts'
 import { postgresRecords } from '../../src/records/postgres/postgres.ts'
-import { createKeyFile } from '../../src/seal/keys.ts'
 import { type Fixture, jpegOfSize, text } from '../fixtures/files.ts'
 import { temporaryFolder } from '../folder.ts'
 import { keys, pushTo, sha256 } from '../harness.ts'
@@ -85,7 +85,7 @@ async function begin(): Promise<World & { url: string }> {
   const emulator = await startEmulator()
   onTestFinished(() => emulator.close())
   const keyFile = join(await temporaryFolder(), 'master.key')
-  await createKeyFile(keyFile)
+  await newKeyFile(keyFile, null).create()
   const nodes = await startCluster({
     count: 3,
     database: {

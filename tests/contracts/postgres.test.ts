@@ -2,6 +2,7 @@ import { describe } from 'vitest'
 import { hasPostgres, postgresForThisFile } from '../postgres.ts'
 import { gatewayContract } from './gateway.ts'
 import { holdContract } from './holds.ts'
+import { keyContract } from './keys.ts'
 import { pullContract } from './pulls.ts'
 import { recordsContract } from './records.ts'
 
@@ -11,4 +12,5 @@ describe.skipIf(!hasPostgres)('needs apt-get install --no-install-recommends pos
   pullContract('PostgreSQL', records)
   holdContract('PostgreSQL', records)
   gatewayContract('PostgreSQL', records)
+  keyContract('PostgreSQL', records)
 })

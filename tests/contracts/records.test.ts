@@ -1,6 +1,7 @@
 import { temporaryRecords } from '../database.ts'
 import { gatewayContract } from './gateway.ts'
 import { holdContract } from './holds.ts'
+import { keyContract } from './keys.ts'
 import { pullContract } from './pulls.ts'
 import { recordsContract } from './records.ts'
 
@@ -8,3 +9,4 @@ recordsContract('SQLite', temporaryRecords)
 pullContract('SQLite', temporaryRecords)
 holdContract('SQLite', temporaryRecords)
 gatewayContract('SQLite', temporaryRecords)
+keyContract('SQLite', temporaryRecords)

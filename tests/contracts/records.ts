@@ -669,7 +669,7 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
     })
   })
 
-  describe(`records in ${name}: the audit trail and the master keys`, () => {
+  describe(`records in ${name}: the audit trail`, () => {
     it('keeps who did what in order, and gives it page by page', async () => {
       const { records } = await opened()
       const entries = Array.from({ length: 5 }, (_, i) =>
@@ -679,29 +679,6 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
       const all = await records.listAudit({ limit: 10 })
       expect(all.map(({ node, seq, previous, digest, ...rest }) => rest)).toEqual(entries)
       expect(await records.listAudit({ limit: 2, after: all[1]! })).toEqual(all.slice(2, 4))
-    })
-
-    it('names each master key once, from its first use on, and counts the files that need it', async () => {
-      const { records, settle } = await opened()
-      expect(await records.masterKeyIds()).toEqual([])
-      const name = (id: string, at: Date) =>
-        records.nameMasterKey({ id, at, audit: entry({ at, what: 'key_use', object: id }) })
-      await name('mk_0123456789abcdef', later(1))
-      await name('mk_0123456789abcdef', later(9))
-      await name('mk_newer', later(2))
-      const told = await records.findAudit({ what: 'key_use', limit: 10 })
-      expect(told.map(({ object, at }) => [object, at])).toEqual([
-        ['mk_newer', later(2)],
-        ['mk_0123456789abcdef', later(1)],
-      ])
-      const [one, other] = [settlement(), settlement()]
-      await settle(one, other)
-      await records.erase(erasure(other.attachment.id))
-      expect((await records.masterKeyIds()).sort()).toEqual(['mk_0123456789abcdef', 'mk_newer'])
-      expect(await records.masterKeys()).toEqual([
-        { id: 'mk_0123456789abcdef', firstUsedAt: later(1), files: 1 },
-        { id: 'mk_newer', firstUsedAt: later(2), files: 0 },
-      ])
     })
   })
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import type { Attachment } from '../../src/attachment.ts'
-import { createKeyFile } from '../../src/seal/keys.ts'
+import { keyFile as newKeyFile } from '../../src/keys/source.ts'
 import { jpeg } from '../fixtures/files.ts'
 import { keys, pushTo } from '../harness.ts'
 import { freePort } from '../journeys/process.ts'
@@ -44,7 +44,7 @@ describe('what the image has', () => {
     onTestFinished(() => rm(state, { recursive: true, force: true }))
     const [secrets, data] = [join(state, 'secrets'), join(state, 'data')]
     for (const path of [secrets, data]) await mkdir(path, { mode: 0o755 })
-    await createKeyFile(join(secrets, 'master.key'))
+    await newKeyFile(join(secrets, 'master.key'), null).create()
     await writeFile(join(secrets, 'api-keys'), `all:push+read+admin:${keys.all}\n`)
     await chmod(state, 0o755)
     const [user] = (await runStage())

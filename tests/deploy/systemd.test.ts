@@ -5,7 +5,7 @@ import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { createKeyFile } from '../../src/seal/keys.ts'
+import { keyFile as newKeyFile } from '../../src/keys/source.ts'
 import { temporaryFolder } from '../folder.ts'
 import { eventually, keys } from '../harness.ts'
 
@@ -64,7 +64,7 @@ describe('the unit of systemd (apt-get install --no-install-recommends systemd)'
     'runs the service with all its restrictions, and leaves the process that makes copies its whole fence (needs root, and cgroups of version 2)',
     async () => {
       const out = await temporaryFolder()
-      await createKeyFile(join(out, 'master.key'))
+      await newKeyFile(join(out, 'master.key'), null).create()
       await writeFile(join(out, 'api-keys'), `all:push+read+admin:${keys.all}\n`)
       await writeFile(join(out, 'journey.sh'), journey)
       await cp(join(root, 'demo/photo.jpg'), join(out, 'photo.jpg'))

@@ -5,7 +5,9 @@ import { openContent } from '../../src/access/download.ts'
 import { type AttachmentId, parseAttachmentId } from '../../src/attachment.ts'
 import { systemClock } from '../../src/clock.ts'
 import { readConfig } from '../../src/config.ts'
-import { dataPaths, openKeys, openRecords } from '../../src/installation.ts'
+import { dataPaths, openRecords } from '../../src/installation.ts'
+import { openKeys } from '../../src/keys/open.ts'
+import { keySource } from '../../src/keys/source.ts'
 import { createService } from '../../src/service.ts'
 import { fsStorage } from '../../src/storage/fs.ts'
 import { createLog } from '../../src/telemetry/log.ts'
@@ -171,7 +173,8 @@ async function expectWhole(found: Map<string, Buffer | null>, expected: Expected
     }
     const records = await openRecords({ config, secrets }, systemClock)
     try {
-      const keyRing = await openKeys(config.masterKeyFile, records, systemClock)
+      const source = keySource(config.masterKeys, secrets.masterKey, systemClock)
+      const keyRing = await openKeys({ source, process: 'tests' }, records, systemClock)
       const storage = await fsStorage(objects, spool)
       for (const { kind, id } of acknowledged) {
         const attachment = await records.attachment(id)

@@ -161,9 +161,18 @@ describe('the audit trail', () => {
     await signIn.ended
     await run(['genesys', 'sign-out'], atPlatform).ended
     await service.service.stop()
-    // A second key, appended to the key file, is the current one from the next start on.
+    // A second key, appended to the key file, is announced, and the current one from the next start on.
     await appendFile(join(dataDir, 'keys', 'master.key'), await readFile(join(dataDir, 'second.key')))
-    await (await startTestService({ dataDir })).service.stop()
+    await clipgate(dataDir, ['keys', 'rotate'])
+    const rotated = await startTestService({ dataDir })
+    await eventually(
+      () => rotated.logged,
+      (lines) => lines.some(({ msg }) => msg === 'keys of files are wrapped under the current master key'),
+    )
+    await rotated.service.stop()
+    // A third one is given up before it was ever current.
+    const [third] = /mk_\w+/.exec((await clipgate(dataDir, ['keys', 'rotate'])).out) ?? []
+    await clipgate(dataDir, ['keys', 'retire', third!])
     const { recalled, late, held } = await decidedOn(dataDir)
 
     const rows = await exported(dataDir)
@@ -197,6 +206,10 @@ describe('the audit trail', () => {
         ['cli', 'user_sign_out', expect.any(String), 'forgotten'],
         ['cli', 'key_export', first, 'copying'],
         ['cli', 'key_make', second, 'made'],
+        ['cli', 'key_announce', second, 'waits until every process has it'],
+        ['(service)', 'key_rewrap', second, 'whole'],
+        ['cli', 'key_make', third, 'made'],
+        ['cli', 'key_retire', third, 'retired'],
         ['(service)', 'service_stop', null, manifest.version],
         ['(service)', 'key_use', second, 'current'],
         ['all', 'take', held, 'quarantined'],

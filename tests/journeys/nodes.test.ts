@@ -1,11 +1,14 @@
 import { existsSync } from 'node:fs'
-import { copyFile, mkdir, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { startEmulator } from '../../emulator/index.ts'
-import { createKeyFile } from '../../src/seal/keys.ts'
+import { keyFile as newKeyFile } from '../../src/keys/source.ts'
+import { postgresRecords } from '../../src/records/postgres/postgres.ts'
+import { masterKeyId } from '../../src/seal/keys.ts'
 import { memoryStorage } from '../../src/storage/memory.ts'
 import { jpegOfSize, text } from '../fixtures/files.ts'
+import { hurriedClock, until } from '../genesys/clock.ts'
 import { eventually, keys, sha256, startTestService, type TestService, temporaryFolder } from '../harness.ts'
 import { hasPostgres, postgresForThisFile, statement } from '../postgres.ts'
 import { run, servingAt } from './process.ts'
@@ -20,7 +23,7 @@ describe.skipIf(!hasPostgres)('needs apt-get install --no-install-recommends pos
   }
   async function keyFile(): Promise<string> {
     const path = join(await temporaryFolder(), 'master.key')
-    await createKeyFile(path)
+    await newKeyFile(path, null).create()
     return path
   }
 
@@ -90,6 +93,68 @@ describe.skipIf(!hasPostgres)('needs apt-get install --no-install-recommends pos
       for (const id of conversations) expect(await services[0]!.confirmations(id, 5)).toHaveLength(5)
       for (const { service } of services) await service.stop()
       for (const id of conversations) expect(emulator.conversation(id).messages).toHaveLength(5)
+    })
+
+    it('take up a new master key only when all of them have it, read all that any of them takes, and wrap all anew', async () => {
+      const database = await postgres.database()
+      const emulator = await startEmulator({ port: 0 })
+      const storage = memoryStorage(() => new Date())
+      const shared = await keyFile()
+      const own = join(await temporaryFolder(), 'own.key')
+      await copyFile(shared, own)
+      const start = (path: string) =>
+        startTestService({
+          env: { DATABASE_URL: database, MASTER_KEY_FILE: path },
+          overrides: { storage, clock: hurriedClock },
+          emulator,
+        })
+      const services = [await start(shared), await start(shared), await start(own)]
+      const files: { id: string; sha256: string }[] = []
+      const pushAtAll = async () => {
+        for (const service of services) {
+          const file = text(`${files.length}.txt`)
+          files.push({ id: (await service.push(file)).body.attachment.id, sha256: sha256(file.bytes) })
+        }
+      }
+      const readAtAll = async () => {
+        for (const { id, sha256: digest } of files)
+          for (const { url } of services) {
+            const headers = { authorization: `Bearer ${keys.read}` }
+            const answer = await fetch(`${url}/v1/attachments/${id}/content`, { headers })
+            expect([answer.status, sha256(Buffer.from(await answer.arrayBuffer()))]).toEqual([200, digest])
+          }
+      }
+      await pushAtAll()
+      const records = postgresRecords(database)
+      onTestFinished(() => records.close())
+      const states = async () => (await records.masterKeys()).map(({ state }) => state)
+      const holders = async () => (await records.keyHolders({ at: new Date() })).map(({ ids }) => ids.length)
+      const made = await newKeyFile(shared, null).add()
+      await records.announceMasterKey({ id: masterKeyId(made), by: { at: new Date(), who: 'tests', requestId: null } })
+      await until(async () => (await holders()).filter((count) => count === 2).length === 2)
+      await pushAtAll()
+      expect(await states()).toEqual(['current', 'waiting'])
+      await readAtAll()
+      // The third is given its copy.
+      await writeFile(own, await readFile(shared))
+      await until(async () => (await states())[1] === 'current')
+      await pushAtAll()
+      await readAtAll()
+      await until(async () =>
+        (await records.keyHolders({ at: new Date() })).every(({ wrapsWith }) => wrapsWith === masterKeyId(made)),
+      )
+      await until(async () => (await records.filesByMasterKey()).length === 1)
+      expect(await records.filesByMasterKey()).toEqual([{ id: masterKeyId(made), files: 9 }])
+      await readAtAll()
+      const [first] = await records.masterKeys()
+      const retired = await records.retireMasterKey({
+        id: first!.id,
+        by: { at: new Date(), who: 'tests', requestId: null },
+      })
+      expect(retired).toEqual({ kind: 'retired' })
+      await readAtAll()
+      for (const { service } of services) await service.stop()
+      expect(await records.keyHolders({ at: new Date() })).toEqual([])
     })
 
     it('are unready while the database is away, keep nothing then, and go on', async () => {

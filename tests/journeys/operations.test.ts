@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { type Clock, systemClock } from '../../src/clock.ts'
 import { readConfig } from '../../src/config.ts'
 import { defaultLimits } from '../../src/intake/inspect/limits.ts'
-import { createKeyFile } from '../../src/seal/keys.ts'
+import { keyFile as newKeyFile } from '../../src/keys/source.ts'
 import { createService } from '../../src/service.ts'
 import { memoryStorage } from '../../src/storage/memory.ts'
 import { fakeEngine } from '../fixtures/engines.ts'
@@ -47,6 +47,7 @@ describe('readiness', () => {
     expect(body.checks).toEqual({
       records: { ok: true },
       storage: { ok: true },
+      keys: { ok: true },
       scan: { ok: true, note: 'off: files are taken unscanned' },
       genesys: { ok: true },
       outbox: { ok: true },
@@ -222,7 +223,7 @@ describe('a start', () => {
     await writeFile(keyFile, 'mk_0 AAAA\n', { mode: 0o600 })
     await expect(createService(settings, secrets)).rejects.toThrow(/damaged/)
     await rm(keyFile)
-    await createKeyFile(keyFile)
+    await newKeyFile(keyFile, null).create()
     await expect(createService(settings, secrets)).rejects.toThrow(/has not the key mk_/)
   })
 

@@ -11,9 +11,10 @@ import { createInspector } from '../../src/intake/inspect/inspect.ts'
 import { type IntakeParts, intake } from '../../src/intake/intake.ts'
 import { createQuotas } from '../../src/intake/quota.ts'
 import { openSpool } from '../../src/intake/spool/spool.ts'
+import { keyFile } from '../../src/keys/source.ts'
 import { loadTexts } from '../../src/outbox/texts.ts'
 import type { Records } from '../../src/records/records.ts'
-import { createKeyFile, keyRing } from '../../src/seal/keys.ts'
+import { keyRing } from '../../src/seal/keys.ts'
 import { createPulling, type Pulling } from '../../src/servicePull.ts'
 import { memoryStorage } from '../../src/storage/memory.ts'
 import { temporaryRecords } from '../database.ts'
@@ -62,7 +63,7 @@ export async function start(options: Options = {}) {
     inspector,
     copies,
     scanners: null,
-    keys: keyRing(await createKeyFile(join(folder, 'master.key'))),
+    keys: keyRing([await keyFile(join(folder, 'master.key'), null).create()]),
     storage,
     records,
     confirm: null,

@@ -6,7 +6,11 @@ import { createSessions } from './sessions.ts'
 
 function start() {
   const clock = manualClock()
-  const sessions = createSessions({ digests: (token) => [`digest of ${token}`] }, clock)
+  const sessions = createSessions(
+    { digests: (token) => [`digest of ${token}`] },
+    { sessionAmong: async () => null },
+    clock,
+  )
   const passed: string[] = []
   const back: string[] = []
   const guard = createGuard(

@@ -104,10 +104,12 @@ export function createGuard(options: GuardOptions, parts: GuardParts): Guard {
   }
 
   /** The connection is this session's from now on. */
-  function configure(token: string): void {
-    if (token === lastToken || isOver) return
+  async function configure(token: string): Promise<void> {
+    if (token === lastToken) return
+    const found = await sessions.ofToken(token)
+    if (isOver) return
     forget()
-    session = sessions.ofToken(token)
+    session = found
     lastToken = token
     sessions.connect(session, connection)
   }
@@ -133,7 +135,7 @@ export function createGuard(options: GuardOptions, parts: GuardParts): Guard {
         // The policy is the deployment's, and the platform's door is one that was let in.
         if (read.frame.deploymentId !== undefined && read.frame.deploymentId !== deploymentId)
           return void answer({ code: 404, says: 'deployment not found' }, read)
-        configure(token!)
+        await configure(token!)
         return toPlatform(text)
       default:
         // As the platform says to a token that is not this connection's: what comes back could not be told apart.

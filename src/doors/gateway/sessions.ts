@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import type { PresignedTarget } from '../../genesys/guest/upload.ts'
+import type { Records } from '../../records/records.ts'
 import type { KeyRing } from '../../seal/keys.ts'
 import type { ServerFrame } from './frames.ts'
 
@@ -54,7 +55,8 @@ export interface Upload {
 }
 
 export interface Sessions {
-  ofToken(token: string): GuestSession
+  /** The one that is known by any of the token's digests: it stays the same when the master key becomes another. */
+  ofToken(token: string): Promise<GuestSession>
   connect(session: GuestSession, connection: Connection): void
   /** The platform has taken it up. */
   cameBack(session: GuestSession, connection: Connection): void
@@ -74,7 +76,14 @@ export interface Sessions {
 export const rememberedMs = 10 * 60_000
 const mostOutcomes = 50
 
-export function createSessions(keys: Pick<KeyRing, 'digests'>, clock: Clock): Sessions {
+/** How long a file that is not sent is kept: so long its session goes on under the digest that it was announced by. */
+const digestMs = 24 * 60 * 60_000
+
+export function createSessions(
+  keys: Pick<KeyRing, 'digests'>,
+  records: Pick<Records, 'sessionAmong'>,
+  clock: Clock,
+): Sessions {
   const known = new Map<string, GuestSession>()
 
   /** Whether nobody could come back to anything of it. */
@@ -96,9 +105,13 @@ export function createSessions(keys: Pick<KeyRing, 'digests'>, clock: Clock): Se
   }
 
   return {
-    ofToken(token) {
-      const digest = keys.digests(token)[0]!
-      const session = known.get(digest) ?? {
+    async ofToken(token) {
+      const digests = keys.digests(token)
+      const here = () => digests.map((digest) => known.get(digest)).find((session) => session !== undefined)
+      const since = new Date(clock.now().getTime() - digestMs)
+      const recorded = here() || digests.length === 1 ? null : await records.sessionAmong({ digests, since })
+      const digest = recorded ?? digests[0]!
+      const session = here() ?? {
         digest,
         recalled: false,
         connections: new Set(),
@@ -106,7 +119,7 @@ export function createSessions(keys: Pick<KeyRing, 'digests'>, clock: Clock): Se
         uploads: new Map(),
         outcomes: new Map(),
       }
-      known.set(digest, session)
+      known.set(session.digest, session)
       return session
     },
     connect: (session, connection) => void session.connections.add(connection),

@@ -122,6 +122,27 @@ describe.skipIf(!hasPostgres)('needs apt-get install --no-install-recommends pos
       ])
     })
 
+    it('makes an index anew whose making was cut short, and does not take it for made', async () => {
+      const { url, steps, run } = await fresh()
+      await migratePostgres(url, steps, epoch, true)
+      const holder = new pg.Client(url)
+      await holder.connect()
+      onTestFinished(() => holder.end())
+      await holder.query('BEGIN')
+      await holder.query('LOCK TABLE attachments IN ROW EXCLUSIVE MODE')
+      const index = 'CREATE INDEX CONCURRENTLY IF NOT EXISTS by_size ON attachments (size)'
+      const cut = new pg.Client({ connectionString: url, statement_timeout: 300 })
+      await cut.connect()
+      onTestFinished(() => cut.end())
+      await expect(cut.query(index)).rejects.toThrow('statement timeout')
+      await holder.query('COMMIT')
+      const valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'by_size'::regclass"
+      expect(await run(valid)).toEqual([{ indisvalid: false }])
+      await add(steps, '9001_index', `-- additive\n-- without a transaction\n${index}`)
+      expect(await migratePostgres(url, steps, later(1), true)).toEqual(['9001_index'])
+      expect(await run(valid)).toEqual([{ indisvalid: true }])
+    })
+
     it('waits for a table that somebody holds without holding up those behind, and is made when it is free', async () => {
       const { url, steps } = await fresh()
       await migratePostgres(url, steps, epoch, true)

@@ -1,3 +1,4 @@
+import { systemClock } from '../../clock.ts'
 import { ConfigError } from '../../errors.ts'
 import { type MadeStep, missingSteps, readSteps, type Step } from '../steps.ts'
 import { type Connection, clientConfig, connect } from './connection.ts'
@@ -10,6 +11,8 @@ const aloneMark = '-- without a transaction'
 /** Others wait behind one who waits for a table: so it waits briefly, lets them pass, and tries again. */
 const lockWithinMs = 2000
 const attempts = 30
+
+const betweenTriesMs = 50
 
 /** The lock that who migrates holds: any number that nobody else uses. */
 const lock = 6_246_738_115_113
@@ -41,9 +44,7 @@ async function migrateOver({ run }: Connection, known: Step[], now: Date, apply:
     missingSteps(known, [], false)
     return []
   }
-  await run('SET lock_timeout = 0')
-  await run('SELECT pg_advisory_lock($1)', [lock])
-  await run(`SET lock_timeout = ${lockWithinMs}`)
+  await takeLock(run)
   if (apply)
     await run(
       'CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL, additive BOOLEAN NOT NULL, applied_at BIGINT NOT NULL)',
@@ -52,6 +53,18 @@ async function migrateOver({ run }: Connection, known: Step[], now: Date, apply:
   const missing = missingSteps(known, made, apply)
   for (const step of missing) await insist(() => make(run, step, now))
   return missing.map(({ name }) => name)
+}
+
+/**
+ * NOTE: asked for again and again, not waited for: a statement that waits is a transaction, which an index that is made without one
+ * (CONCURRENTLY) waits for, by who holds the lock.
+ */
+async function takeLock(run: Connection['run']): Promise<void> {
+  for (;;) {
+    const { rows } = await run('SELECT pg_try_advisory_lock($1) AS taken', [lock])
+    if ((rows[0] as { taken: boolean }).taken) return
+    await systemClock.wait(betweenTriesMs)
+  }
 }
 
 async function isBegun(run: Connection['run']): Promise<boolean> {
@@ -71,6 +84,7 @@ async function make(run: Connection['run'], step: Step, now: Date): Promise<void
     ])
   if (marks.includes(aloneMark)) {
     // Between the two a process may die: such a step must bear being made again (IF NOT EXISTS).
+    await dropUnfinished(run, step)
     await run(step.sql)
     await note()
     return
@@ -84,6 +98,14 @@ async function make(run: Connection['run'], step: Step, now: Date): Promise<void
     await run('ROLLBACK').catch(() => {})
     throw error
   }
+}
+
+/** An index whose making was cut short is there, serves no query, and would be taken for made. */
+async function dropUnfinished(run: Connection['run'], { sql }: Step): Promise<void> {
+  const [, index] = /^CREATE (?:UNIQUE )?INDEX CONCURRENTLY IF NOT EXISTS (\w+)/m.exec(sql) ?? []
+  if (index === undefined) return
+  const unfinished = 'SELECT FROM pg_index WHERE indexrelid = to_regclass($1) AND NOT indisvalid'
+  if ((await run(unfinished, [index])).rows.length > 0) await run(`DROP INDEX IF EXISTS ${index}`)
 }
 
 async function insist(work: () => Promise<void>): Promise<void> {

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto'
+import pg from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { startCutProxy } from '../../../tests/cutProxy.ts'
 import { entry, settlement } from '../../../tests/fixtures/settlements.ts'
@@ -118,6 +120,81 @@ describe.skipIf(!hasPostgres)('needs apt-get install --no-install-recommends pos
       const next = over(url)
       await next.settle(settlement())
       expect(await next.auditHeads()).toEqual([{ node: before!.node, seq: 2, digest: expect.any(String) }])
+    })
+
+    it('retire a master key, or have a file under it, and never both', async () => {
+      const { url, records } = await opened()
+      const [two, three] = [over(url), over(url)]
+      const by = { at: new Date(), who: 'tests', requestId: null }
+      const hold = (id: string) =>
+        records.holdMasterKeys({
+          holder: { process: null, ids: [...ids, id], wrapsWith: null },
+          newest: id,
+          made: false,
+          by,
+        })
+      const ids = ['mk_0']
+      await hold('mk_0')
+      for (let round = 0; round < 30; round++) {
+        const masterKeyId = `mk_${round}`
+        await hold(`mk_${round + 1}`)
+        ids.push(`mk_${round + 1}`)
+        const key = () => ({ masterKeyId, wrapped: randomBytes(61) })
+        const settle = (one: Records) => one.settle(settlement({}, { key: key() }))
+        const at = new Date(Date.now() + 3_600_000)
+        const [retired, ...settled] = await Promise.all([
+          three.retireMasterKey({ id: masterKeyId, by: { ...by, at } }),
+          settle(records),
+          settle(two),
+        ])
+        const under = settled.filter(({ kind }) => kind === 'settled').length
+        expect(await records.filesUnder([masterKeyId])).toBe(under)
+        expect(retired.kind).toBe(under === 0 ? 'retired' : 'needed')
+        expect(await settle(two)).toEqual({ kind: under === 0 ? 'key_retired' : 'settled' })
+      }
+    })
+
+    it('wait for a file that is being settled under a master key before it is retired', async () => {
+      const { url, records } = await opened()
+      const by = { at: new Date(), who: 'tests', requestId: null }
+      for (const ids of [['mk_a'], ['mk_a', 'mk_b']])
+        await records.holdMasterKeys({
+          holder: { process: null, ids, wrapsWith: null },
+          newest: ids.at(-1)!,
+          made: false,
+          by,
+        })
+      const client = new pg.Client(url)
+      await client.connect()
+      onTestFinished(() => client.end())
+      // As `settle` does, between its statements and its commit.
+      await client.query('BEGIN')
+      await client.query("SELECT retired_at FROM master_keys WHERE id = 'mk_a' FOR SHARE")
+      await client.query("INSERT INTO data_keys VALUES ('att_1', 'mk_a', '\\x00')")
+      const retiring = records.retireMasterKey({ id: 'mk_a', by: { ...by, at: new Date(Date.now() + 3_600_000) } })
+      const waits = "SELECT count(*)::int AS n FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+      while ((await statement(url, waits))[0]?.n === 0);
+      await client.query('COMMIT')
+      expect(await retiring).toMatchObject({ kind: 'needed', by: { files: 1 } })
+    })
+
+    it('make one key current, whichever several bring at once', async () => {
+      const { url, records } = await opened()
+      const all = [records, over(url), over(url), over(url)]
+      const by = { at: new Date(), who: 'tests', requestId: null }
+      const answers = await Promise.all(
+        all.map((one, i) =>
+          one.holdMasterKeys({
+            holder: { process: `p${i}`, ids: [`mk_${i}`], wrapsWith: null },
+            newest: `mk_${i}`,
+            made: false,
+            by,
+          }),
+        ),
+      )
+      const held = answers.filter(({ kind }) => kind === 'held')
+      expect(held).toHaveLength(1)
+      expect((await records.masterKeys()).map(({ state }) => state)).toEqual(['current'])
     })
 
     it('tell each other that there is something to do', async () => {

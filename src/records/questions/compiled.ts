@@ -43,6 +43,17 @@ export async function askCompiled<Row>(
   return (await db.executeQuery({ ...query, parameters } as CompiledQuery<Row>)).rows
 }
 
+/** As `askCompiled`, of a query that changes rows. Tells how many. */
+export async function changeCompiled(
+  db: Kysely<Schema>,
+  name: string,
+  build: () => { compile(): CompiledQuery },
+  parameters: unknown[],
+): Promise<number> {
+  const query = compiledOnce(db, name, () => build().compile())
+  return Number((await db.executeQuery({ ...query, parameters })).numAffectedRows ?? 0)
+}
+
 /** A query that is always the same, parameters too. */
 export function fixedQuery<Row>(name: string, build: (db: Kysely<Schema>) => { compile(): CompiledQuery<Row> }) {
   return (db: Kysely<Schema>): Promise<QueryResult<Row>> =>

@@ -96,6 +96,22 @@ export async function untoldFiles(
   return found
 }
 
+/** Under which of its digests a session has files since then, the newest first. Null: it has none. */
+export async function sessionAmong(
+  db: Kysely<Schema>,
+  { digests, since }: { digests: string[]; since: Date },
+): Promise<string | null> {
+  const row = await db
+    .selectFrom('gateway_files')
+    .select('session')
+    .where('session', 'in', digests)
+    .where('at', '>=', since.getTime())
+    .orderBy('at', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return row?.session ?? null
+}
+
 /** What came to nothing, or is completed, need not be known any more. */
 export async function forgetGatewayFiles(
   db: Kysely<Schema>,

@@ -9,6 +9,7 @@ import { endFetch, type HeldFetch } from './fetches.ts'
 import { oweConfirmation } from './outbox.ts'
 import { type Hold, hold } from './quarantine.ts'
 import { type QuotaUse, useQuota } from './quota.ts'
+import { isRetired } from './rotation.ts'
 import { type Spend, spend } from './tickets.ts'
 import { together } from './together.ts'
 import { Undo } from './undo.ts'
@@ -60,6 +61,7 @@ export interface EarlierDelivery {
  * `already`: another arrival of this delivery has won; nothing of this one is kept.
  * `spent`, `over_quota`: the sender's credentials, or the conversation's quota, are used up, so nothing was changed.
  * `not_held`: somebody else fetches this file, or it was erased meanwhile, so nothing was changed.
+ * `key_retired`: its key is wrapped with a master key that is needed no more, so nothing was changed.
  */
 export type Settled =
   | { kind: 'settled' }
@@ -67,6 +69,7 @@ export type Settled =
   | { kind: 'spent' }
   | { kind: 'over_quota' }
   | { kind: 'not_held' }
+  | { kind: 'key_retired' }
 
 export async function settle(db: Kysely<Schema>, settlement: Settlement): Promise<Settled> {
   const { attachment, key, confirmation, delivery } = settlement
@@ -90,7 +93,9 @@ export async function settle(db: Kysely<Schema>, settlement: Settlement): Promis
   if (settlement.fetch && !(await endFetch(db, { fetch: settlement.fetch, became: attachment.id, at })))
     throw new Undo<Settled>({ kind: 'not_held' })
   if (settlement.quotaUse && !(await useQuota(db, settlement.quotaUse))) throw new Undo<Settled>({ kind: 'over_quota' })
+  const retired = key ? isRetired(db, key.masterKeyId) : Promise.resolve(false)
   await together(
+    retired,
     insertRow(db, 'attachments', {
       id: attachment.id,
       state: attachment.state,
@@ -132,6 +137,7 @@ export async function settle(db: Kysely<Schema>, settlement: Settlement): Promis
     settlement.alert && oweAlert(db, { alert: settlement.alert, attachmentId: attachment.id, at }),
     audit(db, settlement.audit),
   )
+  if (await retired) throw new Undo<Settled>({ kind: 'key_retired' })
   return { kind: 'settled' }
 }
 

@@ -118,7 +118,7 @@ describe('the schema', () => {
     const { path, steps } = await fresh()
     migrate(path, steps, epoch, true)
     const database = openDatabase(path)
-    database.exec("INSERT INTO master_keys VALUES ('mk_1', 0)")
+    database.exec("INSERT INTO master_keys (id, first_used_at) VALUES ('mk_1', 0)")
     for (const file of [path, `${path}-wal`, `${path}-shm`]) expect((await stat(file)).mode & 0o777).toBe(0o600)
     database.close()
   })

@@ -8,10 +8,12 @@ import { leaseFetches } from '../questions/fetches.ts'
 import { gatewayFile } from '../questions/gateway.ts'
 import { isUnsent, unsentFiles, untoldFiles } from '../questions/gatewayLeft.ts'
 import { leaseMessages, leaseSentFiles } from '../questions/gatewaySent.ts'
+import { filesByMasterKey, filesUnder } from '../questions/keys.ts'
 import { leaseLookups } from '../questions/lookups.ts'
 import { leaseConfirmations, releaseLeases } from '../questions/outbox.ts'
 import { heldTooLong, leaseHeld, listHeld } from '../questions/quarantine.ts'
 import { leaseRescan } from '../questions/rescan.ts'
+import { keysUnder, rewrapKeys } from '../questions/rotation.ts'
 import { knownVerdicts } from '../questions/verdicts.ts'
 import { openDatabase } from './database.ts'
 import { queriesOver } from './queries.ts'
@@ -37,6 +39,8 @@ async function planOf(ask: (db: ReturnType<typeof queriesOver>) => Promise<unkno
   return steps
 }
 
+const wrapped = { masterKeyId: 'mk_a', wrapped: new Uint8Array(61) }
+const rewrapped = { attachmentId: 'att_1', from: wrapped, to: wrapped }
 const now = new Date('2026-11-01T00:00:00Z')
 
 describe('what is asked often goes through an index, and sorts nothing', () => {
@@ -59,6 +63,10 @@ describe('what is asked often goes through an index, and sorts nothing', () => {
     ['what is stored in vain', (db) => storedInVain(db, 500)],
     ['verdicts', (db) => knownVerdicts(db, { digests: ['d1', 'd2'], since: now })],
     ['the walk', (db) => leaseRescan(db, { lease: 'x', signatures: 'a', now, until: now, oldest: now, limit: 20 })],
+    ['what is under older master keys', (db) => filesUnder(db, ['mk_a', 'mk_b'])],
+    ['what is under each master key', (db) => filesByMasterKey(db)],
+    ['keys to be wrapped anew', (db) => keysUnder(db, { masterKeyId: 'mk_a', after: 'att_1', limit: 500 })],
+    ['keys that are wrapped anew', (db) => rewrapKeys(db, { keys: [rewrapped] })],
     ['a list', (db) => listAttachments(db, { limit: 50 })],
     ['a list after a page', (db) => listAttachments(db, { limit: 50, after: { receivedAt: 1, id: 'att_' } })],
     ['a list by type', (db) => listAttachments(db, { limit: 50, type: 'image/png' })],

@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { truncate } from 'node:fs/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { temporaryRecords } from '../../../tests/database.ts'
 import { entry, erasure, later, settlement } from '../../../tests/fixtures/settlements.ts'
+import type { AttachmentId } from '../../attachment.ts'
 import { OutcomeUnknown, Unavailable } from '../../errors.ts'
 import { openDatabase } from './database.ts'
 
@@ -56,6 +58,27 @@ describe('an erased attachment', () => {
       expect(await records.listAttachments({ q: 'neighbour', limit: 200 })).toHaveLength(150)
     },
   )
+
+  it('whose key was wrapped anew leaves neither of its wrapped keys in the bytes of the database files', async () => {
+    const { records, path } = await opened()
+    const all = Array.from({ length: 300 }, () => settlement())
+    await Promise.all(all.map((one) => records.settle(one)))
+    const keys = all.map(({ attachment, key }) => ({
+      attachmentId: attachment.id,
+      from: key!,
+      to: { masterKeyId: 'mk_fedcba9876543210', wrapped: randomBytes(61) },
+    }))
+    await records.rewrapKeys({ keys })
+    const some = keys.filter((_, i) => i % 30 === 7)
+    for (const { attachmentId } of some) await records.erase(erasure(attachmentId as AttachmentId))
+    await records.truncateLog()
+    const raw = rawBytes(path)
+    const traces = some.flatMap(({ from, to }) =>
+      [from, to].map(({ wrapped }) => Buffer.from(wrapped).subarray(10, 40)),
+    )
+    expect(traces.filter((trace) => raw.includes(trace))).toEqual([])
+    expect(raw.includes(Buffer.from(keys[0]!.to.wrapped))).toBe(true)
+  })
 
   it('that was never fetched, or was, leaves no name in the bytes of the database files', async () => {
     const { records, path } = await opened()
