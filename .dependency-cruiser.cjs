@@ -13,7 +13,7 @@ const mayImport = {
   genesys: ['telemetry', 'intake/types\\.ts'],
   outbox: ['genesys', 'records', 'telemetry'],
   quarantine: ['access/download\\.ts', 'records', 'scan', 'storage', 'telemetry'],
-  retention: ['quarantine', 'records', 'storage', 'telemetry'],
+  retention: ['access/(download|prove)\\.ts', 'quarantine', 'seal', 'records', 'storage', 'telemetry'],
   intake: ['copies', 'records', 'scan', 'seal', 'storage', 'telemetry'],
   doors: ['intake', 'access', 'genesys', 'outbox', 'records', 'seal', 'telemetry'],
   access: ['records', 'seal', 'storage', 'config(\\.ts|/kinds)'],
@@ -30,6 +30,7 @@ const mayImport = {
     'telemetry',
     'config(\\.ts|/kinds)',
   ],
+  moving: ['access/(download|prove)\\.ts', 'records', 'seal', 'storage'],
   cli: ['.*'],
 }
 

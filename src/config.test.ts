@@ -52,6 +52,7 @@ describe('without any setting', () => {
       alert: null,
       confirm: { ways: ['message', 'attributes'], language: 'en', textsDir: null },
       retentionDays: null,
+      scrubDays: 30,
       logLevel: 'info',
     } satisfies Config)
   })
@@ -129,6 +130,8 @@ describe('a good setting', () => {
     ['LANGUAGE', 'pt-BR', ({ confirm }) => confirm.language, 'pt-BR'],
     ['TEXTS_DIR', '/etc/texts', ({ confirm }) => confirm.textsDir, '/etc/texts'],
     ['RETENTION_DAYS', '30', ({ retentionDays }) => retentionDays, 30],
+    ['SCRUB_DAYS', '7', ({ scrubDays }) => scrubDays, 7],
+    ['SCRUB_DAYS', 'off', ({ scrubDays }) => scrubDays, null],
     ['DOCS', 'read', ({ http }) => http.docs, 'read'],
     [
       'STORAGE_URL',
@@ -245,6 +248,8 @@ describe('a bad setting is refused, and told what it must be', () => {
     ['LANGUAGE', 'English', 'a language such as en or pt-BR'],
     ['LANGUAGE', '../../etc', 'a language'],
     ['RETENTION_DAYS', '0', 'a whole number from 1'],
+    ['SCRUB_DAYS', '0', 'a whole number from 1 to 3650, or off'],
+    ['SCRUB_DAYS', 'never', 'a whole number, or off'],
     ['DOCS', 'closed', 'one of open, read'],
     ['LOG_LEVEL', 'verbose', 'one of'],
     ['MIGRATE', 'on', 'one of auto, off'],

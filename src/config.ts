@@ -65,6 +65,8 @@ export interface Config {
   alert: { webhook: string; on: AlertKind[] } | null
   confirm: { ways: Way[]; language: string; textsDir: string | null }
   retentionDays: number | null
+  /** Every stored file is read, and proved, within so many days. Null: never. */
+  scrubDays: number | null
   logLevel: (typeof logLevels)[number]
 }
 
@@ -205,6 +207,7 @@ function toConfig(values: Values): Config {
     alert: values.ALERT_WEBHOOK === undefined ? null : { webhook: values.ALERT_WEBHOOK, on: values.ALERT_ON },
     confirm: { ways: values.CONFIRM, language: values.LANGUAGE, textsDir: values.TEXTS_DIR ?? null },
     retentionDays: values.RETENTION_DAYS ?? null,
+    scrubDays: values.SCRUB_DAYS,
     logLevel: values.LOG_LEVEL,
   })
 }

@@ -67,6 +67,12 @@ export async function migrateRecords(
   return migrate(database, join(migrations, 'sqlite'), clock.now(), apply)
 }
 
+/** Opens a database file that does not lie where the installation's does, with its schema up to date. Throws as `openRecords`. */
+export async function openDatabaseFile(path: string, clock: Clock): Promise<Records> {
+  migrate(path, join(migrations, 'sqlite'), clock.now(), true)
+  return sqliteRecords(path)
+}
+
 /** Whether there are records at all: a file that is not there is not made by a command that only looks. */
 export function hasRecords(config: Config): boolean {
   return config.database === 'postgres' || existsSync(dataPaths(config.dataDir).database)

@@ -39,6 +39,7 @@ import { createCourier } from './outbox/courier.ts'
 import { loadTexts } from './outbox/texts.ts'
 import { wayNamed } from './outbox/ways.ts'
 import { lockFolder } from './records/sqlite/lock.ts'
+import { createScrub } from './retention/scrub.ts'
 import { type SweepResult, sweep } from './retention/sweep.ts'
 import { enginesOf } from './scan/engines.ts'
 import type { Scanner } from './scan/scanner.ts'
@@ -158,6 +159,7 @@ async function compose(
     await records.releasePulls(clock.now())
     await records.releaseAlerts(clock.now())
     await records.releaseRescan()
+    await records.releaseScrub()
   }
 
   const genesys = openGenesys(config, secrets, clock, events)
@@ -309,6 +311,14 @@ async function compose(
       : []),
     ...(courier ? [{ role: 'courier' as const, ...courier }] : []),
     ...(alerter ? [{ role: 'courier' as const, ...alerter }] : []),
+    ...(config.scrubDays === null
+      ? []
+      : [
+          {
+            role: 'sweeper' as const,
+            ...createScrub({ records, storage, keys, days: config.scrubDays, clock, events }),
+          },
+        ]),
     ...loops.map((loop) => ({ role: 'sweeper' as const, ...loop })),
     ...(pulling ? [{ role: 'door' as const, start: () => pulling.start(), stop: () => pulling.stop() }] : []),
     ...(gateway?.completer ? [{ role: 'door' as const, ...gateway.completer }] : []),

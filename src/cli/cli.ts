@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
 import { ConfigError, Conflict, NotFound, Unavailable } from '../errors.ts'
 import { audit } from './audit.ts'
+import { backup } from './backup.ts'
 import { demo } from './demo.ts'
 import { doctor } from './doctor.ts'
 import { emulator } from './emulator.ts'
@@ -14,10 +15,27 @@ import { outbox } from './outbox.ts'
 import { policy } from './policy.ts'
 import { pull } from './pull.ts'
 import { quarantine } from './quarantine.ts'
+import { restore } from './restore.ts'
 import { serve } from './serve.ts'
 
 /** Every command: a file each, which adds itself. */
-const commands = [serve, demo, emulator, doctor, migrate, keys, outbox, quarantine, pull, policy, genesys, audit, erase]
+const commands = [
+  serve,
+  demo,
+  emulator,
+  doctor,
+  migrate,
+  keys,
+  outbox,
+  quarantine,
+  pull,
+  policy,
+  genesys,
+  audit,
+  erase,
+  backup,
+  restore,
+]
 
 /** Runs one command line. Resolves when the command has done its work, or has begun it when it stays up. */
 export async function runCli(argv: string[], io: Io): Promise<void> {

@@ -9,6 +9,7 @@ import { createUserFor, openGenesys } from '../serviceGenesys.ts'
 import { createEvents } from '../telemetry/events.ts'
 import { createLog } from '../telemetry/log.ts'
 import { createMetrics } from '../telemetry/metrics.ts'
+import { examineDeep } from './doctorDeep.ts'
 import { examineFiles } from './doctorFiles.ts'
 import { examineGateway } from './doctorGateway.ts'
 import { examineKeys } from './doctorKeys.ts'
@@ -16,22 +17,24 @@ import { examineRecords } from './doctorRecords.ts'
 import { examineStorage } from './doctorStorage.ts'
 import type { Find, Finding } from './finding.ts'
 import type { Io } from './io.ts'
+import { progressOf } from './progress.ts'
 
-/** clipgate doctor [--json] */
+/** clipgate doctor [--json] [--deep] */
 export function doctor(program: Command, io: Io): void {
   program
     .command('doctor')
     .description('look at configuration, disk, keys, database and Genesys Cloud, and say what is wrong')
     .option('--json', 'one JSON object')
-    .action(async ({ json }: { json?: true }) => {
-      const findings = await examine(io)
+    .option('--deep', 'read every stored file to its end too, and look for objects without a record')
+    .action(async ({ json, deep }: { json?: true; deep?: true }) => {
+      const findings = await examine(io, deep === true)
       if (json) io.out(JSON.stringify({ findings }))
       else for (const { what, state, says } of findings) io.out(`${state.padEnd(8)} ${what}: ${says}`)
       if (findings.some(({ state }) => state === 'failed')) io.exitWith(1)
     })
 }
 
-async function examine(io: Io): Promise<Finding[]> {
+async function examine(io: Io, deep: boolean): Promise<Finding[]> {
   const findings: Finding[] = []
   const find = (what: string, state: Finding['state'], says: string) => void findings.push({ what, state, says })
   const problems = problemsToServe(io.env)
@@ -50,6 +53,7 @@ async function examine(io: Io): Promise<Finding[]> {
   await examineFolder(config, find)
   await examineStorage(config, find)
   await examineRecords(config, secrets, await examineKeys(config, secrets, find), find)
+  if (deep) await examineDeep(config, secrets, { find, progress: progressOf(io) })
   await examineGenesys(config, secrets, find)
   await examineGateway(config, find)
   return findings

@@ -28,6 +28,16 @@ export const wholeNumber = (least: number, most: number) =>
     .transform(Number)
     .refine((number) => number >= least && number <= most, `a whole number from ${least} to ${most}`)
 
+/** Null: `off`. */
+export const orOff = <T>(kind: z.ZodType<T, string>) =>
+  z.string().transform((text, context): T | null => {
+    if (text === 'off') return null
+    const parsed = kind.safeParse(text)
+    if (parsed.success) return parsed.data
+    for (const { message } of parsed.error.issues) context.addIssue({ code: 'custom', message: `${message}, or off` })
+    return z.NEVER
+  })
+
 export const oneOf = <const T extends string>(...values: T[]) =>
   z.enum(values, { error: `one of ${values.join(', ')}` })
 

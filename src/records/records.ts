@@ -65,7 +65,9 @@ import {
   retireMasterKey,
   rewrapKeys,
 } from './questions/rotation.ts'
+import { beginScrub, leaseScrub, releaseScrub, scrubState, settleScrub } from './questions/scrub.ts'
 import { earlierDelivery, forgetDeliveries, settle } from './questions/settle.ts'
+import { storedCount, storedPage } from './questions/stored.ts'
 import { forgetSpent, keepTicket, signatureUsed, spend, ticket } from './questions/tickets.ts'
 import { forgetVerdicts, knownVerdicts } from './questions/verdicts.ts'
 import type { Schema } from './schema.ts'
@@ -79,6 +81,8 @@ export const reads = {
   receivedBefore,
   idsOfConversation,
   storedInVain,
+  storedPage,
+  storedCount,
   earlierDelivery,
   dataKey,
   masterKeys,
@@ -111,6 +115,7 @@ export const reads = {
   heldTooLong,
   knownVerdicts,
   rescanState,
+  scrubState,
   gatewayFile,
   unsentFiles,
   untoldFiles,
@@ -158,6 +163,10 @@ export const changes = {
   leaseRescan,
   settleRescan,
   releaseRescan,
+  beginScrub,
+  leaseScrub,
+  settleScrub,
+  releaseScrub,
   announceFile,
   beginSending,
   moveFile,

@@ -43,6 +43,17 @@ export interface Schema {
     lease: string | null
     leased_until: number
   }
+  scrub: {
+    one: number
+    began_at: number
+    ended_at: number | null
+    total: number
+    done: number
+    reached_at: number | null
+    reached_id: string | null
+    lease: string | null
+    leased_until: number
+  }
   gateway_files: GatewayFileRow
   gateway_messages: { message_id: string; attempts: number; next_at: number | null; at: number }
   seen_events: { id: string; at: number }

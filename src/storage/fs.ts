@@ -27,7 +27,7 @@ export async function fsStorage(dir: string, spoolDir: string): Promise<Storage>
   if ((await stat(dir)).dev !== (await stat(spoolDir)).dev)
     throw new ConfigError([`${spoolDir} and ${dir} must lie on one file system.`])
   await makeShards(dir)
-  const pathOf = (key: string) => join(dir, shardOf(key), key)
+  const pathOf = (key: string) => objectPath(dir, key)
   const threads = Array.from({ length: adoptingThreads }, () =>
     askThread<Adoption, Adopted>({
       entry: '#threads/storage',
@@ -99,14 +99,21 @@ function leastAsked<T extends { asked(): number }>(threads: T[]): T {
   return threads.reduce((least, thread) => (thread.asked() < least.asked() ? thread : least))
 }
 
+/** Where the object under `key` lies in the folder of all. */
+export function objectPath(dir: string, key: string): string {
+  return join(dir, requireKey(key).slice(-1), key)
+}
+
 /** Synced at each start: a start before may have died between making and syncing. */
-async function makeShards(dir: string): Promise<void> {
+export async function makeShards(dir: string): Promise<void> {
   for (const shard of shardNames) await mkdir(join(dir, shard), { recursive: true, mode: 0o700 })
   await syncFolder(dir)
 }
 
-function shardOf(key: string): string {
-  return requireKey(key).slice(-1)
+/** What was made, renamed or removed in any of the folders survives a crash. */
+export async function syncShards(dir: string): Promise<void> {
+  for (const shard of shardNames) await syncFolder(join(dir, shard))
+  await syncFolder(dir)
 }
 
 async function unavailableIfFails(what: string, work: () => Promise<void>): Promise<void> {

@@ -103,6 +103,13 @@ export function createEvents(log: Log, metrics: Metrics) {
       metrics.damaged.inc()
       log.error({ requestId, attachmentId, ...causes(error) }, 'stored file is damaged')
     },
+    /** What is stored of a file was read to its end. */
+    scrubbed(attachmentId: AttachmentId, outcome: 'whole' | 'damaged' | 'missing') {
+      metrics.scrubbed.inc({ outcome })
+      if (outcome === 'whole') log.debug({ attachmentId }, 'stored file is whole')
+      else log.error({ attachmentId, outcome }, 'stored file cannot be proved')
+    },
+    scrubFailed: (error: unknown) => log.error(causes(error), 'stored files cannot be read now'),
     readerTooSlow: (attachmentId: AttachmentId, requestId: string) =>
       log.warn({ requestId, attachmentId }, 'a reader takes too little and is cut off'),
     swept(result: { orphans: number; expired: number }) {

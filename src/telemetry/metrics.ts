@@ -70,6 +70,12 @@ export function createMetrics(uploadsRunning: () => number = () => 0) {
       help: 'Reads refused because bytes were damaged.',
       registers,
     }),
+    scrubbed: new Counter({
+      name: 'clipgate_scrubbed_total',
+      help: 'Stored files that were read to be proved, by outcome: whole, damaged, missing.',
+      labelNames: ['outcome'],
+      registers,
+    }),
     auditInLog: new Counter({
       name: 'clipgate_audit_in_log_total',
       help: 'Reads whose audit row could not be written and is in the log.',

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { appendFile, copyFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { appendFile, copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import manifest from '../../package.json' with { type: 'json' }
@@ -94,6 +94,23 @@ async function decidedOn(dataDir: string) {
   return { recalled, late, held }
 }
 
+/** A file whose bytes are lost, and a service that has found that. */
+async function foundByScrub(dataDir: string): Promise<string> {
+  const { push, service } = await startTestService({ dataDir, env: { SCRUB_DAYS: 'off' } })
+  const { id } = (await push(text('Geheimnis.txt'))).body.attachment
+  await service.stop()
+  await rm(join(dataDir, 'objects', id.slice(-1), id))
+  // A month on, so that a walk begins whose first file it is.
+  const clock: Clock = { ...hurriedClock, now: () => new Date(Date.now() + 31 * 86_400_000) }
+  const again = await startTestService({ dataDir, overrides: { clock } })
+  await eventually(
+    () => again.logged,
+    (lines) => lines.some(({ attachmentId, outcome }) => attachmentId === id && outcome === 'missing'),
+  )
+  await again.service.stop()
+  return id
+}
+
 /** A stopped service that took eight files, and a copy of its folder for each case. */
 async function stoppedAfterEight() {
   const service = await startTestService()
@@ -173,7 +190,14 @@ describe('the audit trail', () => {
     // A third one is given up before it was ever current.
     const [third] = /mk_\w+/.exec((await clipgate(dataDir, ['keys', 'rotate'])).out) ?? []
     await clipgate(dataDir, ['keys', 'retire', third!])
+    await (await startTestService({ dataDir })).service.stop()
+    // The trail goes on in what is restored from a backup.
+    const backup = join(await temporaryFolder(), 'backup')
+    await clipgate(dataDir, ['backup', '--out', backup])
+    for (const name of await readdir(dataDir)) if (name !== 'keys') await rm(join(dataDir, name), { recursive: true })
+    await clipgate(dataDir, ['restore', '--from', backup])
     const { recalled, late, held } = await decidedOn(dataDir)
+    const lost = await foundByScrub(dataDir)
 
     const rows = await exported(dataDir)
     const told = rows.map(({ who, what, object, outcome }) => [who, what, object, outcome])
@@ -213,6 +237,9 @@ describe('the audit trail', () => {
         ['(service)', 'service_stop', null, manifest.version],
         ['(service)', 'key_use', second, 'current'],
         ['all', 'take', held, 'quarantined'],
+        ['cli', 'backup', null, 'copying'],
+        ['(service)', 'scrub_find', lost, 'missing'],
+        ['cli', 'restore', null, expect.stringMatching(/^\d+ files$/)],
         ['cli:anna', 'release_ask', held, 'asked'],
         ['cli:ben', 'release', held, 'accepted'],
         ['cli:anna', 'hold', held, 'quarantined'],
@@ -238,13 +265,16 @@ describe('the audit trail', () => {
   })
 
   it('counts refused credentials that repeat within a minute into one row an address', async () => {
-    let endMinute = () => {}
+    const minutes = new Set<() => void>()
+    const endMinute = () => {
+      for (const end of minutes) end()
+    }
     const clock: Clock = {
       ...systemClock,
       wait: (ms, signal) =>
         ms === 60_000
           ? new Promise((resolve) => {
-              endMinute = resolve
+              minutes.add(resolve)
               signal?.addEventListener('abort', () => resolve())
             })
           : systemClock.wait(ms, signal),

@@ -38,6 +38,8 @@ describe('every command', () => {
       'genesys',
       'audit',
       'erase',
+      'backup',
+      'restore',
     ]) {
       expect(out).toContain(`  ${command}`)
       const help = await clipgate([command, '--help'])
@@ -57,6 +59,9 @@ describe('every command', () => {
     [['policy', 'push']],
     [['genesys', 'sign-in', '--port', 'x']],
     [['genesys', 'sign-in']],
+    [['backup']],
+    [['restore']],
+    [['restore', '--from', '/nowhere']],
   ])('exits with 2 on wrong use: %s', async (args) => {
     const { code, err } = await clipgate(args, testEnvironment(await temporaryFolder(), 'http://127.0.0.1:9'))
     expect(code).toBe(2)

@@ -37,16 +37,18 @@ export function createNotices(open: () => Promise<Connection>, clock: Clock): No
   let connection: Connection | null = null
   let telling: Promise<void> | null = null
   let tellAgain = false
+  /** Of the connection that listens. */
+  let end = () => {}
 
   async function keepListening(listener: () => void): Promise<void> {
     while (!closing.signal.aborted) {
       try {
         connection = await open()
         const { client, run } = connection
-        const ended = new Promise<void>((resolve) => {
+        const over = new Promise<void>((resolve) => {
+          end = resolve
           client.once('end', resolve)
           client.once('error', () => resolve())
-          closing.signal.addEventListener('abort', () => resolve(), { once: true })
         })
         client.on('notification', ({ processId }) => {
           if (processId !== (client as unknown as { processID: number }).processID) listener()
@@ -54,7 +56,7 @@ export function createNotices(open: () => Promise<Connection>, clock: Clock): No
         await run(`LISTEN ${channel}`)
         // What was told while nobody listened.
         listener()
-        await ended
+        await over
       } catch {
         // It is tried again; the readiness page says that the database is away.
       }
@@ -82,6 +84,7 @@ export function createNotices(open: () => Promise<Connection>, clock: Clock): No
     },
     async close() {
       closing.abort()
+      end()
       await telling
       await listening
     },

@@ -32,6 +32,9 @@ export const auditKinds = {
   key_rewrap: 'every stored file is under the current master key, so many of them anew',
   key_retire: 'a master key is needed no more',
   key_export: 'the master keys are being copied to a file',
+  backup: 'a copy of the whole installation is being made',
+  restore: 'the installation was made from a copy, and what was erased since is erased again',
+  scrub_find: 'stored bytes of one are damaged or missing, as they were read to be proved',
   service_start: 'the service starts, with these settings',
   service_stop: 'the service has stopped taking in',
 } as const

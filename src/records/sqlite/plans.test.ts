@@ -14,6 +14,8 @@ import { leaseConfirmations, releaseLeases } from '../questions/outbox.ts'
 import { heldTooLong, leaseHeld, listHeld } from '../questions/quarantine.ts'
 import { leaseRescan } from '../questions/rescan.ts'
 import { keysUnder, rewrapKeys } from '../questions/rotation.ts'
+import { leaseScrub } from '../questions/scrub.ts'
+import { storedPage } from '../questions/stored.ts'
 import { knownVerdicts } from '../questions/verdicts.ts'
 import { openDatabase } from './database.ts'
 import { queriesOver } from './queries.ts'
@@ -67,6 +69,11 @@ describe('what is asked often goes through an index, and sorts nothing', () => {
     ['what is under each master key', (db) => filesByMasterKey(db)],
     ['keys to be wrapped anew', (db) => keysUnder(db, { masterKeyId: 'mk_a', after: 'att_1', limit: 500 })],
     ['keys that are wrapped anew', (db) => rewrapKeys(db, { keys: [rewrapped] })],
+    ['the walk that proves', (db) => leaseScrub(db, { lease: 'x', now, until: now, withinMs: 1, limit: 20 })],
+    [
+      'a page of stored files',
+      (db) => storedPage(db, { after: { id: 'att_' as AttachmentId, receivedAt: now }, limit: 500 }),
+    ],
     ['a list', (db) => listAttachments(db, { limit: 50 })],
     ['a list after a page', (db) => listAttachments(db, { limit: 50, after: { receivedAt: 1, id: 'att_' } })],
     ['a list by type', (db) => listAttachments(db, { limit: 50, type: 'image/png' })],
