@@ -67,6 +67,12 @@ export async function migrateRecords(
   return migrate(database, join(migrations, 'sqlite'), clock.now(), apply)
 }
 
+/** Brings an empty PostgreSQL database, which records are moved into, to the schema of this program. */
+export async function prepareMove(url: string, clock: Clock): Promise<void> {
+  const { migratePostgres } = await import('./records/postgres/migrate.ts')
+  await migratePostgres(url, join(migrations, 'postgres'), clock.now(), true, { moving: true })
+}
+
 /** Opens a database file that does not lie where the installation's does, with its schema up to date. Throws as `openRecords`. */
 export async function openDatabaseFile(path: string, clock: Clock): Promise<Records> {
   migrate(path, join(migrations, 'sqlite'), clock.now(), true)

@@ -20,8 +20,8 @@ export function backup(program: Command, io: Io): void {
       'a folder that is not there yet; the same again goes on with one that was cut short',
     )
     .option('--since <folder>', 'an earlier backup: files that it has are linked instead of copied')
-    .action((options: { out: string; since?: string }) =>
-      withRecords(io, async ({ config, records }) => {
+    .action(async (options: { out: string; since?: string }) => {
+      const isWhole = await withRecords(io, async ({ config, records }) => {
         if (config.database !== 'sqlite')
           throw new ConfigError([
             'The records are in PostgreSQL: back them up by its own means, and the files by those of their store (docs/backup.md).',
@@ -43,11 +43,13 @@ export function backup(program: Command, io: Io): void {
             { records, clock: systemClock, progress: progressOf(io) },
           )
           tell(out, made, io)
+          return made.missing.length === 0
         } finally {
           await storage?.close()
         }
-      }),
-    )
+      })
+      if (!isWhole) io.exitWith(1)
+    })
 }
 
 function tell(out: string, { list, storage, gone, missing, masterKeys }: Manifest, io: Io): void {
@@ -57,7 +59,5 @@ function tell(out: string, { list, storage, gone, missing, masterKeys }: Manifes
   const needed = masterKeys.length > 0 ? ` Without ${masterKeys.join(', ')} nothing of it can be opened.` : ''
   io.out(`The master key is not in it.${needed}`)
   if (gone.length > 0) io.out(`${gone.length} files were erased meanwhile: a restore erases them too.`)
-  if (missing.length === 0) return
   for (const id of missing) io.err(`${id} has no bytes in the storage: it is damaged here already.`)
-  io.exitWith(1)
 }

@@ -11,6 +11,7 @@ import { genesys } from './genesys.ts'
 import type { Io } from './io.ts'
 import { keys } from './keys.ts'
 import { migrate } from './migrate.ts'
+import { move } from './move.ts'
 import { outbox } from './outbox.ts'
 import { policy } from './policy.ts'
 import { pull } from './pull.ts'
@@ -35,6 +36,7 @@ const commands = [
   erase,
   backup,
   restore,
+  move,
 ]
 
 /** Runs one command line. Resolves when the command has done its work, or has begun it when it stays up. */

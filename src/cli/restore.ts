@@ -51,15 +51,17 @@ export function restore(program: Command, io: Io): void {
       const damaged = await restoreFiles(from, manifest, place, progress)
       for (const problem of damaged) io.err(problem)
       const lock = await lockFolder(place.lock)
+      let isWhole = damaged.length === 0
       try {
-        const whole = await settle({ from, manifest, config, erased, keys: options.verify ? keys : null }, io)
+        const settled = await settle({ from, manifest, config, erased, keys: options.verify ? keys : null }, io)
         // Also when a file is damaged: the others are wanted, and it is told.
         await finishRestore(place)
         io.out(`Restored to ${config.dataDir}, as of ${manifest.began}.`)
-        if (!whole || damaged.length > 0) io.exitWith(1)
+        isWhole &&= settled
       } finally {
         lock.release()
       }
+      if (!isWhole) io.exitWith(1)
     })
 }
 

@@ -87,7 +87,7 @@ export async function repeatErasures(
   { records, storage, clock, progress }: { records: Records; storage: Storage; clock: Clock; progress: Progress },
 ): Promise<number> {
   const all = [...new Set(ids)]
-  progress.begin('erasures repeated', all.length)
+  if (all.length > 0) progress.begin('erasures repeated', all.length)
   let done = 0
   for (const id of all) {
     const at = clock.now()

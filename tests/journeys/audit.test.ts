@@ -191,6 +191,11 @@ describe('the audit trail', () => {
     const [third] = /mk_\w+/.exec((await clipgate(dataDir, ['keys', 'rotate'])).out) ?? []
     await clipgate(dataDir, ['keys', 'retire', third!])
     await (await startTestService({ dataDir })).service.stop()
+    // Where nothing answers, it is written all the same that it was to be done.
+    const nowhere = 's3://bucket/clipgate?endpoint=http://127.0.0.1:1&forcePathStyle=true'
+    const aws = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'a-wrong-secret' }
+    await run(['move', 'storage', '--to', nowhere], { ...testEnvironment(dataDir, 'http://127.0.0.1:9'), ...aws }).ended
+    await clipgate(dataDir, ['move', 'database', '--to', 'postgres://u:a-wrong-secret@127.0.0.1:1/x'])
     // The trail goes on in what is restored from a backup.
     const backup = join(await temporaryFolder(), 'backup')
     await clipgate(dataDir, ['backup', '--out', backup])
@@ -238,6 +243,8 @@ describe('the audit trail', () => {
         ['(service)', 'key_use', second, 'current'],
         ['all', 'take', held, 'quarantined'],
         ['cli', 'backup', null, 'copying'],
+        ['cli', 'move_storage', null, 'last pass'],
+        ['cli', 'move_database', null, 'to PostgreSQL'],
         ['(service)', 'scrub_find', lost, 'missing'],
         ['cli', 'restore', null, expect.stringMatching(/^\d+ files$/)],
         ['cli:anna', 'release_ask', held, 'asked'],

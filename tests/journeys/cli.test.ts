@@ -40,6 +40,7 @@ describe('every command', () => {
       'erase',
       'backup',
       'restore',
+      'move',
     ]) {
       expect(out).toContain(`  ${command}`)
       const help = await clipgate([command, '--help'])
@@ -62,6 +63,9 @@ describe('every command', () => {
     [['backup']],
     [['restore']],
     [['restore', '--from', '/nowhere']],
+    [['move']],
+    [['move', 'storage']],
+    [['move', 'database']],
   ])('exits with 2 on wrong use: %s', async (args) => {
     const { code, err } = await clipgate(args, testEnvironment(await temporaryFolder(), 'http://127.0.0.1:9'))
     expect(code).toBe(2)

@@ -3,6 +3,7 @@ import { ConfigError } from '../../errors.ts'
 import { type MadeStep, missingSteps, readSteps, type Step } from '../steps.ts'
 import { type Connection, clientConfig, connect } from './connection.ts'
 import { fateOf, toError } from './faults.ts'
+import { refuseWhileMoving } from './moving.ts'
 
 /** First lines of a step, as comments, that say how it is made. */
 const additiveMark = '-- additive'
@@ -22,14 +23,23 @@ const lock = 6_246_738_115_113
  * it at once: one after the other, and the first does the work. With `apply` false nothing is changed. Throws `ConfigError` as
  * `missingSteps` says, and `Unavailable` when the database cannot be used.
  *
+ * Records that are being moved into it are refused too, but for `moving`, by which that is done.
+ *
  * A step is one transaction. One whose first lines say `-- without a transaction` is a single statement that cannot be in one
  * (CREATE INDEX CONCURRENTLY), and one that says `-- additive` leaves a program that does not know it working.
  */
-export async function migratePostgres(url: string, folder: string, now: Date, apply: boolean): Promise<string[]> {
+export async function migratePostgres(
+  url: string,
+  folder: string,
+  now: Date,
+  apply: boolean,
+  { moving = false } = {},
+): Promise<string[]> {
   try {
     const config = { ...clientConfig(url), lock_timeout: lockWithinMs, statement_timeout: 0, query_timeout: 0 }
     const connection = await connect({ ...config, idle_in_transaction_session_timeout: 0 })
     try {
+      if (!moving) await refuseWhileMoving(connection.run)
       return await migrateOver(connection, readSteps(folder), now, apply)
     } finally {
       await connection.end()

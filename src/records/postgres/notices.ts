@@ -53,6 +53,7 @@ export function createNotices(open: () => Promise<Connection>, clock: Clock): No
         client.on('notification', ({ processId }) => {
           if (processId !== (client as unknown as { processID: number }).processID) listener()
         })
+        if (closing.signal.aborted) end()
         await run(`LISTEN ${channel}`)
         // What was told while nobody listened.
         listener()

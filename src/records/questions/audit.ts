@@ -34,6 +34,8 @@ export const auditKinds = {
   key_export: 'the master keys are being copied to a file',
   backup: 'a copy of the whole installation is being made',
   restore: 'the installation was made from a copy, and what was erased since is erased again',
+  move_storage: 'the sealed files are being copied to another storage',
+  move_database: 'the records are being copied to another database',
   scrub_find: 'stored bytes of one are damaged or missing, as they were read to be proved',
   service_start: 'the service starts, with these settings',
   service_stop: 'the service has stopped taking in',
