@@ -8,10 +8,10 @@ const tellEveryMs = 30_000
 
 /** Long work shows how far it has come: a bar to a person, lines to a file. */
 export function progressOf(io: Io): Progress {
-  return io.isTerminal ? bars() : lines(io)
+  return io.isTerminal ? bars(io) : lines(io)
 }
 
-function bars(): Progress {
+function bars(io: Io): Progress {
   const format = '{bar} {value}/{total} {what} | {eta_formatted} left'
   let shown: cliProgress.SingleBar | null = null
   const end = () => {
@@ -21,6 +21,7 @@ function bars(): Progress {
   return {
     begin(what, total) {
       end()
+      if (total === 0) return io.err(`${what} …`)
       shown = new cliProgress.SingleBar({ format, hideCursor: true }, cliProgress.Presets.shades_classic)
       shown.start(total, 0, { what })
     },

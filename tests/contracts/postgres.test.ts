@@ -5,12 +5,14 @@ import { holdContract } from './holds.ts'
 import { keyContract } from './keys.ts'
 import { pullContract } from './pulls.ts'
 import { recordsContract } from './records.ts'
+import { scrubContract } from './scrubs.ts'
 
 describe.skipIf(!hasPostgres)('needs apt-get install --no-install-recommends postgresql', () => {
   const { records } = postgresForThisFile()
   recordsContract('PostgreSQL', records)
   pullContract('PostgreSQL', records)
   holdContract('PostgreSQL', records)
+  scrubContract('PostgreSQL', records)
   gatewayContract('PostgreSQL', records)
   keyContract('PostgreSQL', records)
 })

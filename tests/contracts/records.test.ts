@@ -4,9 +4,11 @@ import { holdContract } from './holds.ts'
 import { keyContract } from './keys.ts'
 import { pullContract } from './pulls.ts'
 import { recordsContract } from './records.ts'
+import { scrubContract } from './scrubs.ts'
 
 recordsContract('SQLite', temporaryRecords)
 pullContract('SQLite', temporaryRecords)
 holdContract('SQLite', temporaryRecords)
+scrubContract('SQLite', temporaryRecords)
 gatewayContract('SQLite', temporaryRecords)
 keyContract('SQLite', temporaryRecords)
