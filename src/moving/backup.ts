@@ -136,7 +136,7 @@ async function copyObject(
   if (before && known && (await isLinked(objectPath(join(before.folder, backupNames.objects), key), path, known.bytes)))
     return known
   try {
-    return { key, ...(await writeWhole(path, await storage.open(key))) }
+    return { key, ...(await writeWhole(path, () => storage.open(key))) }
   } catch (error) {
     if (error instanceof NotFound) return null
     throw error

@@ -12,16 +12,20 @@ export interface Fingerprint {
 
 /**
  * Writes bytes to a file of mode 0600. It takes its name when its bytes would survive a crash: what has the name is whole. The
- * folder is not synced. On failure nothing of it is left.
+ * folder is not synced. On failure nothing of it is left. The bytes are asked for when there is somebody to read them: a stream
+ * that fails before that would end the process.
  */
-export async function writeWhole(path: string, chunks: AsyncIterable<Uint8Array>): Promise<Fingerprint> {
+export async function writeWhole(
+  path: string,
+  source: () => AsyncIterable<Uint8Array> | Promise<AsyncIterable<Uint8Array>>,
+): Promise<Fingerprint> {
   const unnamed = `${path}.unnamed`
   const digest = createHash('sha256')
   let bytes = 0
   try {
     const file = await open(unnamed, 'w', 0o600)
     try {
-      for await (const chunk of chunks) {
+      for await (const chunk of await source()) {
         digest.update(chunk)
         bytes += chunk.length
         await file.writeFile(chunk)

@@ -50,7 +50,7 @@ export interface ListedObject extends Fingerprint {
 
 export async function writeManifest(folder: string, manifest: Manifest): Promise<void> {
   const text = Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`)
-  await writeWhole(join(folder, backupNames.manifest), chunksOf([text]))
+  await writeWhole(join(folder, backupNames.manifest), () => chunksOf([text]))
 }
 
 /** Throws `ConfigError` where there is no whole backup of a kind that this program knows. */

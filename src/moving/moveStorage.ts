@@ -89,7 +89,7 @@ async function copyOne(key: string, isThere: boolean, parts: MoveStorageParts): 
   const path = join(folder, key)
   try {
     for (let attempt = 1; ; attempt++) {
-      const given = await writeWhole(path, await source.open(key))
+      const given = await writeWhole(path, () => source.open(key))
       // Left by a run that was cut short, it may be whole.
       if (!(isThere && attempt === 1)) await target.adopt(key, { path, sealedSize: given.bytes })
       if (isSame(await fingerprintOfAll(await target.open(key)), given)) {

@@ -73,7 +73,8 @@ export async function restoreFiles(
 }
 
 async function copyWhole(from: string, to: string, wanted: { bytes: number; sha256: string }): Promise<void> {
-  const copied = await writeWhole(to, createReadStream(from, { highWaterMark: 256 * 1024 })).catch((error: Error) => {
+  const source = () => createReadStream(from, { highWaterMark: 256 * 1024 })
+  const copied = await writeWhole(to, source).catch((error: Error) => {
     throw new ConfigError([`${from} cannot be copied: ${error.message}`])
   })
   if (isSame(copied, wanted)) return
