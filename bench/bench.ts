@@ -15,6 +15,7 @@ import type { Load } from './load/job.ts'
 import { describeMachine, machineLines } from './machine.ts'
 import { courier } from './measures/courier.ts'
 import { gateway } from './measures/gateway.ts'
+import { history } from './measures/history.ts'
 import { memory } from './measures/memory.ts'
 import type { PartOptions } from './measures/part.ts'
 import { pull } from './measures/pull.ts'
@@ -27,7 +28,18 @@ import { benchFolder, bundled, root } from './places.ts'
 import type { Part, Report } from './report.ts'
 import { table } from './table.ts'
 
-const partNames = ['uploads', 'reading', 'courier', 'pull', 'gateway', 'scan', 'memory', 'records', 'scale'] as const
+const partNames = [
+  'uploads',
+  'reading',
+  'courier',
+  'pull',
+  'gateway',
+  'scan',
+  'memory',
+  'records',
+  'scale',
+  'history',
+] as const
 
 interface Options {
   only: string[]
@@ -88,6 +100,7 @@ const others: Record<Exclude<(typeof partNames)[number], 'uploads'>, (options: P
   scan,
   memory,
   records,
+  history,
 }
 
 try {

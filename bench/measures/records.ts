@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { end, forkNode } from '../child.ts'
 import { takingIn } from '../contenders/clipgate.ts'
 import type { Contender } from '../contenders/contender.ts'
-import { authorization, startService } from '../contenders/service.ts'
+import { authorization, type Service, startService } from '../contenders/service.ts'
 import { makeTemplates } from '../files.ts'
 import { bundled } from '../places.ts'
 import type { Part } from '../report.ts'
@@ -34,7 +34,7 @@ export async function records(options: PartOptions): Promise<Part> {
     async () => [await secondsToReady(checkout, few), await secondsToReady(checkout, many)] as const,
   )
   told('records: starts')
-  const answers = await listing(checkout, many)
+  const answers = await listing(() => startService(checkout, many, 'http://127.0.0.1:9'))
   told('records: lists and searches')
   const [without, with_] = await rates(options, few, many)
   const slowest = answers.reduce((worst, answer) => (answer.p95 > worst.p95 ? answer : worst))
@@ -99,8 +99,8 @@ interface Listed {
 }
 
 /** Each question a hundred times, one after the other, each time of another file where it names one. */
-async function listing(checkout: string, dataDir: string) {
-  const service = await startService(checkout, dataDir, 'http://127.0.0.1:9')
+export async function listing(start: () => Promise<Service>) {
+  const service = await start()
   const list = async (query: string): Promise<Listed> => {
     const answer = await fetch(`${service.url}/v1/attachments?${query}`, { headers: { authorization } })
     if (answer.status !== 200) throw new Error(`${query} answered ${answer.status}`)

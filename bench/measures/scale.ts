@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises'
+import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { keyFile as newKeyFile } from '../../src/keys/source.ts'
@@ -93,19 +94,23 @@ export async function scale({ checkout, folder, stage, rounds, seconds, told }: 
         rate: (size: number, atOnce: number, length?: number) => rateOf([alone], size, atOnce, length),
       },
     ]
-    const measured: { row: (typeof rows)[number]; rates: number[][] }[] = []
+    const measured: { row: (typeof rows)[number]; rates: number[][]; busy: number[][] }[] = []
     for (const row of rows) {
       await makeTemplates(stage.templates, row.size)
       const rates: number[][] = contenders.map(() => [])
+      const busy: number[][] = contenders.map(() => [])
       for (const { rate } of contenders) await rate(row.size, row.atOnce, seconds)
       for (let round = 0; round < rounds; round++) {
         for (let i = 0; i < contenders.length; i++) {
           const turn = (round + i) % contenders.length
+          const before = busySeconds()
+          const began = performance.now()
           rates[turn]!.push(await contenders[turn]!.rate(row.size, row.atOnce))
+          busy[turn]!.push(((busySeconds() - before) / (performance.now() - began)) * 1000)
         }
         told(`scale, ${row.name}: round ${round + 1} of ${rounds}`)
       }
-      measured.push({ row, rates })
+      measured.push({ row, rates, busy })
     }
     const trips = await roundTrips(node, direct, upload)
     const ratio = measured.map(({ rates }) => spreadOf(rates[0]!.map((rate, round) => rate / rates[most]![round]!)))
@@ -113,8 +118,11 @@ export async function scale({ checkout, folder, stage, rounds, seconds, told }: 
       title: 'Several processes',
       markdown: [
         table(
-          ['uploads/s', ...measured.map(({ row }) => row.name)],
-          contenders.map(({ name }, i) => [name, ...measured.map(({ rates }) => spread(spreadOf(rates[i]!)))]),
+          ['uploads/s', ...measured.flatMap(({ row }) => [row.name, 'processors busy'])],
+          contenders.map(({ name }, i) => [
+            name,
+            ...measured.flatMap(({ rates, busy }) => [spread(spreadOf(rates[i]!)), number(spreadOf(busy[i]!).median)]),
+          ]),
         ),
         `Of 100 KB, 16 at once, at one process: ${number(trips.database)} round trips to the database an upload, ${number(trips.storage)} requests to the store.`,
       ].join('\n\n'),
@@ -142,6 +150,11 @@ export async function scale({ checkout, folder, stage, rounds, seconds, told }: 
     await ceph.close()
     await postgres.close()
   }
+}
+
+/** Of all processors of the machine, whoever had them. */
+function busySeconds(): number {
+  return cpus().reduce((sum, { times: { user, nice, sys, irq } }) => sum + (user + nice + sys + irq) / 1000, 0)
 }
 
 /** Whole files by the SDK and nothing else: not sealed, not recorded. */
