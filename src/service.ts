@@ -7,6 +7,7 @@ import { apiKeyCredentials } from './access/credentials.ts'
 import { createRateLimit } from './access/rate.ts'
 import { createSenders } from './access/senders.ts'
 import { createTickets } from './access/tickets.ts'
+import { apiKeyViewers } from './access/viewers.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { type Config, isPullOpen, isPushOpen, requireServable, type Secrets } from './config.ts'
 import { createCopyMaker } from './copies/maker.ts'
@@ -253,6 +254,7 @@ async function compose(
   }
 
   const credentials = apiKeyCredentials(secrets.apiKeys, config.push.auth === 'none')
+  const viewers = apiKeyViewers(credentials)
   const tickets = createTickets({ records, keys, clock })
   const rate = createRateLimit(config.push.ratePerMinute, clock)
   const senders = createSenders({
@@ -284,14 +286,14 @@ async function compose(
     ...(gateway && config.gateway
       ? [gatewayRoutes({ ...config.gateway, uploads: gateway.uploads, times: uploads })]
       : []),
-    attachmentRoutes({ readers, credentials, records, keys, storage, clock, events }),
-    quarantineRoutes({ credentials, decisions, records, clock, events }),
+    attachmentRoutes({ readers, viewers, records, keys, storage, clock, events }),
+    quarantineRoutes({ viewers, decisions, records, clock, events }),
   ]
   const app = await createServer({ version, publicUrl, trustedProxies, headersMs, events, denials }, [
     ...(roles.includes('door') ? doors : []),
-    ...(roles.includes('preview') ? [copyRoutes({ credentials, copies, records, keys, storage, clock, events })] : []),
+    ...(roles.includes('preview') ? [copyRoutes({ viewers, copies, records, keys, storage, clock, events })] : []),
     ...(overrides.routes ?? []),
-    operationRoutes({ credentials, ready, metrics, policy: config.policy, scan, docs: config.http.docs }),
+    operationRoutes({ viewers, ready, metrics, policy: config.policy, scan, docs: config.http.docs }),
   ])
   const everyHour = (ended: AbortSignal) =>
     repeat(sweepEveryMs, clock, ended, () =>

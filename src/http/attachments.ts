@@ -1,12 +1,12 @@
 import { Readable } from 'node:stream'
 import { z } from 'zod'
-import type { Credentials } from '../access/credentials.ts'
 import { type DownloadParts, openContent } from '../access/download.ts'
+import type { Viewers } from '../access/viewers.ts'
 import { type Attachment, parseAttachmentId } from '../attachment.ts'
 import { BadRequest, Damaged } from '../errors.ts'
 import { type EraseParts, erase } from '../retention/erase.ts'
 import { answerProblem } from './answer.ts'
-import { letIn } from './letIn.ts'
+import { letView } from './letIn.ts'
 import { rangeOf } from './range.ts'
 import { contentHeaders, dispositionOf, type ReadParts, readsOf } from './reads.ts'
 import type { Routes } from './server.ts'
@@ -14,7 +14,7 @@ import { attachmentShape, listAnswer, listQuery, problemShape, receiptShape } fr
 import { type ReaderLimits, watchReader } from './slowReader.ts'
 
 export interface AttachmentRouteParts extends DownloadParts, EraseParts, ReadParts {
-  credentials: Credentials
+  viewers: Viewers
   readers: ReaderLimits
 }
 
@@ -22,7 +22,7 @@ const problems = (...statuses: number[]) => Object.fromEntries(statuses.map((sta
 
 /** /v1/attachments. Every read is in the audit trail, or where that cannot be written in the log, before its answer begins. */
 export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
-  const { credentials, records, events } = parts
+  const { viewers, records, events } = parts
   const params = z.object({ id: z.string() })
   const security = [{ apiKey: [] }]
   const tags = ['attachments']
@@ -40,7 +40,7 @@ export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
         querystring: listQuery,
         response: { 200: listAnswer, ...problems(400, 401, 403, 503) },
       },
-      onRequest: letIn(credentials, 'read'),
+      onRequest: letView(viewers, 'read'),
       handler: async (request) => {
         const { cursor, limit, ...asked } = request.query
         const items = await records.listAttachments({
@@ -67,9 +67,9 @@ export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
         params,
         response: { 200: attachmentShape, ...problems(401, 403, 404, 503) },
       },
-      onRequest: letIn(credentials, 'read'),
+      onRequest: letView(viewers, 'read'),
       handler: async (request) => {
-        const attachment = await found(request.params.id)
+        const attachment = await found(request.params.id, request.viewer)
         await audit({ what: 'see', object: attachment.id, outcome: 'shown', detail: null }, request)
         return attachment
       },
@@ -93,9 +93,9 @@ export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
           ...problems(401, 403, 404, 409, 410, 416, 503),
         },
       },
-      onRequest: letIn(credentials, 'read'),
+      onRequest: letView(viewers, 'read'),
       handler: async (request, reply) => {
-        const asked = await found(request.params.id)
+        const asked = await found(request.params.id, request.viewer)
         const { id } = asked
         const tell = (error: unknown): never => {
           if (error instanceof Damaged) events.fileDamaged(id, request.id, error)
@@ -148,7 +148,7 @@ export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
         params,
         response: { 200: receiptShape, ...problems(401, 403, 404, 503) },
       },
-      onRequest: letIn(credentials, 'admin'),
+      onRequest: letView(viewers, 'admin'),
       handler: (request) =>
         erase(parseAttachmentId(request.params.id), { who: request.who ?? 'anyone', requestId: request.id }, parts),
     })

@@ -1,17 +1,17 @@
 import { z } from 'zod'
-import type { Credentials } from '../access/credentials.ts'
 import { type DownloadParts, openContent } from '../access/download.ts'
+import type { Viewer, Viewers } from '../access/viewers.ts'
 import type { Copy, CopyWanted } from '../copies/copy.ts'
 import type { CopyMaker } from '../copies/maker.ts'
 import { Damaged } from '../errors.ts'
 import { namedAs } from '../intake/types.ts'
-import { letIn } from './letIn.ts'
+import { letView } from './letIn.ts'
 import { contentHeaders, dispositionOf, type ReadParts, readsOf } from './reads.ts'
 import type { Routes } from './server.ts'
 import { previewQuery, problemShape } from './shapes.ts'
 
 export interface CopyRouteParts extends DownloadParts, ReadParts {
-  credentials: Credentials
+  viewers: Viewers
   copies: CopyMaker
 }
 
@@ -22,7 +22,7 @@ const problems = Object.fromEntries([400, 401, 403, 404, 409, 410, 503].map((sta
  * is erased leaves none. Each is in the audit trail as the read of the file that it is.
  */
 export function copyRoutes(parts: CopyRouteParts): Routes {
-  const { credentials, copies, events } = parts
+  const { viewers, copies, events } = parts
   const { found, audit } = readsOf(parts)
   const params = z.object({ id: z.string() })
   const tags = ['attachments']
@@ -31,9 +31,9 @@ export function copyRoutes(parts: CopyRouteParts): Routes {
   async function copyOf(
     text: string,
     wanted: Pick<CopyWanted, 'kind' | 'page' | 'pixels'>,
-    request: { id: string; who: string | null },
+    request: { id: string; who: string | null; viewer: Viewer | null },
   ): Promise<Copy & { filename: string | null }> {
-    const asked = await found(text)
+    const asked = await found(text, request.viewer)
     const { attachment, bytes } = await openContent(asked, parts)
     const outcome = wanted.kind === 'safe' ? 'safe copy' : `preview of page ${wanted.page}`
     await audit({ what: 'read', object: asked.id, outcome, detail: null }, request)
@@ -62,7 +62,7 @@ export function copyRoutes(parts: CopyRouteParts): Routes {
         produces: ['image/webp', 'text/plain'],
         response: { 200: z.unknown().describe('The preview.'), ...problems },
       },
-      onRequest: letIn(credentials, 'read'),
+      onRequest: letView(viewers, 'read'),
       handler: async (request, reply) => {
         const { page, pixels } = request.query
         const { type, pages, bytes } = await copyOf(request.params.id, { kind: 'preview', page, pixels }, request)
@@ -87,7 +87,7 @@ export function copyRoutes(parts: CopyRouteParts): Routes {
         produces: ['application/octet-stream'],
         response: { 200: z.unknown().describe('The copy.'), ...problems },
       },
-      onRequest: letIn(credentials, 'read'),
+      onRequest: letView(viewers, 'read'),
       handler: async (request, reply) => {
         const wanted = { kind: 'safe', page: 1, pixels: 1 } as const
         const { type, bytes, filename } = await copyOf(request.params.id, wanted, request)

@@ -1,10 +1,20 @@
 import type { FastifyRequest } from 'fastify'
 import type { Credentials } from '../access/credentials.ts'
+import type { Viewers } from '../access/viewers.ts'
 import type { Scope } from '../config/kinds.ts'
 
 /** A hook that lets in only who has this scope, before anything of the body is read, and notes who it is. */
 export function letIn(credentials: Credentials, scope: Scope) {
   return async (request: FastifyRequest): Promise<void> => {
     request.who = credentials.require(request.headers.authorization, scope)
+  }
+}
+
+/** The same for what people may do too: notes what they see. */
+export function letView(viewers: Viewers, scope: Scope) {
+  return async (request: FastifyRequest): Promise<void> => {
+    const viewer = await viewers.require({ method: request.method, headers: request.headers }, scope)
+    request.viewer = viewer
+    request.who = viewer.who
   }
 }

@@ -1,15 +1,15 @@
 import swaggerUi from '@fastify/swagger-ui'
 import { z } from 'zod'
-import type { Credentials } from '../access/credentials.ts'
+import type { Viewers } from '../access/viewers.ts'
 import { type Policy, toldPolicy } from '../intake/policy.ts'
 import type { Readiness } from '../telemetry/health.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
-import { letIn } from './letIn.ts'
+import { letView } from './letIn.ts'
 import type { Routes } from './server.ts'
 import { policyShape, readyShape } from './shapes.ts'
 
 export interface OperationParts {
-  credentials: Credentials
+  viewers: Viewers
   ready(): Promise<Readiness>
   metrics: Metrics
   policy: Policy
@@ -18,7 +18,7 @@ export interface OperationParts {
 }
 
 /** /health, /metrics, /v1/policy, /openapi.json, /docs */
-export function operationRoutes({ credentials, ready, metrics, policy, scan, docs }: OperationParts): Routes {
+export function operationRoutes({ viewers, ready, metrics, policy, scan, docs }: OperationParts): Routes {
   return async (app) => {
     const tags = ['operations']
     app.route({
@@ -50,7 +50,7 @@ export function operationRoutes({ credentials, ready, metrics, policy, scan, doc
       url: '/metrics',
       config: { media: 'text/plain' },
       schema: { summary: 'For Prometheus', tags, security: [{ apiKey: [] }], produces: ['text/plain'] },
-      onRequest: letIn(credentials, 'read'),
+      onRequest: letView(viewers, 'read'),
       handler: async (_request, reply) =>
         reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
     })
@@ -61,7 +61,7 @@ export function operationRoutes({ credentials, ready, metrics, policy, scan, doc
       schema: { summary: 'What is taken in', tags, response: { 200: policyShape } },
       handler: async () => ({ ...toldPolicy(policy), scan }),
     })
-    const mayReadDocs = docs === 'read' ? letIn(credentials, 'read') : async () => {}
+    const mayReadDocs = docs === 'read' ? letView(viewers, 'read') : async () => {}
     app.route({
       method: 'GET',
       url: '/openapi.json',

@@ -1,17 +1,17 @@
 import { z } from 'zod'
-import type { Credentials } from '../access/credentials.ts'
+import type { Viewers } from '../access/viewers.ts'
 import { type AttachmentId, parseAttachmentId } from '../attachment.ts'
 import { BadRequest } from '../errors.ts'
 import type { Decider, Decisions } from '../quarantine/decisions.ts'
 import type { Held } from '../records/questions/quarantine.ts'
 import { strictJson } from '../strictJson.ts'
-import { letIn } from './letIn.ts'
+import { letView } from './letIn.ts'
 import { type ReadParts, readsOf } from './reads.ts'
 import type { Routes } from './server.ts'
 import { attachmentShape, decisionRequest, heldAnswer, heldQuery, problemShape, releaseAnswer } from './shapes.ts'
 
 export interface QuarantineRouteParts extends ReadParts {
-  credentials: Credentials
+  viewers: Viewers
   decisions: Decisions
 }
 
@@ -20,7 +20,7 @@ const problems = (...statuses: number[]) => Object.fromEntries(statuses.map((sta
 
 /** /v1/quarantine, and what people decide about one attachment. */
 export function quarantineRoutes(parts: QuarantineRouteParts): Routes {
-  const { credentials, decisions, records } = parts
+  const { viewers, decisions, records } = parts
   const { audit } = readsOf(parts)
   const security = [{ apiKey: [] }]
   const tags = ['quarantine']
@@ -42,7 +42,7 @@ export function quarantineRoutes(parts: QuarantineRouteParts): Routes {
         querystring: heldQuery,
         response: { 200: heldAnswer, ...problems(400, 401, 403, 503) },
       },
-      onRequest: letIn(credentials, 'admin'),
+      onRequest: letView(viewers, 'admin'),
       handler: async (request) => {
         const { waitsFor, limit, cursor } = request.query
         const items = await records.listHeld({
@@ -72,7 +72,7 @@ export function quarantineRoutes(parts: QuarantineRouteParts): Routes {
         body: decisionRequest,
         response: { 200: releaseAnswer, 202: releaseAnswer, ...problems(400, 401, 403, 404, 409, 503) },
       },
-      onRequest: letIn(credentials, 'admin'),
+      onRequest: letView(viewers, 'admin'),
       handler: async (request, reply) => {
         const answer = await decisions.release(...deciding(request))
         return reply.code(answer.status === 'asked' ? 202 : 200).send(answer)
@@ -95,7 +95,7 @@ export function quarantineRoutes(parts: QuarantineRouteParts): Routes {
           body: decisionRequest,
           response: { 200: attachmentShape, ...problems(400, 401, 403, 404, 409, 503) },
         },
-        onRequest: letIn(credentials, 'admin'),
+        onRequest: letView(viewers, 'admin'),
         handler: (request) => decisions[what](...deciding(request)),
       })
   }

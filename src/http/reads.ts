@@ -1,4 +1,5 @@
 import contentDisposition from 'content-disposition'
+import type { Viewer } from '../access/viewers.ts'
 import { type Attachment, parseAttachmentId } from '../attachment.ts'
 import type { Clock } from '../clock.ts'
 import { NotFound, Unavailable } from '../errors.ts'
@@ -23,10 +24,10 @@ export const contentHeaders = {
 /** What every read of an attachment does: find it, and be in the trail before anything is shown. */
 export function readsOf({ records, clock, events }: ReadParts) {
   return {
-    /** Throws `NotFound`. */
-    async found(text: string): Promise<Attachment> {
+    /** Throws `NotFound`: what is not shown to who asks is not there. */
+    async found(text: string, viewer: Viewer | null): Promise<Attachment> {
       const attachment = await records.attachment(parseAttachmentId(text))
-      if (!attachment) throw new NotFound('attachment')
+      if (!attachment || !(await viewer?.sees(attachment.conversationId))) throw new NotFound('attachment')
       return attachment
     },
     async audit(

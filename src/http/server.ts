@@ -11,6 +11,7 @@ import {
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod'
 import Negotiator from 'negotiator'
+import type { Viewer } from '../access/viewers.ts'
 import { BadRequest, SenderGone } from '../errors.ts'
 import type { Events } from '../telemetry/events.ts'
 import { answerProblem } from './answer.ts'
@@ -23,6 +24,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who was let in, once it is known. */
     who: string | null
+    /** Who looks, once they were let in; null: nobody looks here. */
+    viewer: Viewer | null
     /** The client waits for `100 Continue` before it sends its body. */
     waitsForContinue: boolean
   }
@@ -98,6 +101,7 @@ export async function createServer(
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
   app.decorateRequest('who', null)
+  app.decorateRequest('viewer', null)
   app.decorateRequest('waitsForContinue', false)
   // Whoever waits to be told to go on is told so where the body is read, after its credentials were judged.
   app.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
