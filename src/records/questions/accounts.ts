@@ -16,11 +16,7 @@ export interface Account {
 
 /** All, by name. */
 export async function accounts(db: Kysely<Schema>): Promise<Account[]> {
-  const rows = await db
-    .selectFrom('accounts')
-    .select(['name', 'role', 'made_at', 'set_at'])
-    .orderBy('name')
-    .execute()
+  const rows = await db.selectFrom('accounts').select(['name', 'role', 'made_at', 'set_at']).orderBy('name').execute()
   return rows.map((row) => ({
     name: row.name,
     role: row.role as AccountRole,
@@ -35,10 +31,7 @@ export async function hasAccounts(db: Kysely<Schema>): Promise<boolean> {
 }
 
 /** What a password is compared with. Null: there is no such account. */
-export async function accountOf(
-  db: Kysely<Schema>,
-  name: string,
-): Promise<{ role: AccountRole; hash: string } | null> {
+export async function accountOf(db: Kysely<Schema>, name: string): Promise<{ role: AccountRole; hash: string } | null> {
   const row = await db.selectFrom('accounts').select(['role', 'hash']).where('name', '=', name).executeTakeFirst()
   return row ? { role: row.role as AccountRole, hash: row.hash } : null
 }

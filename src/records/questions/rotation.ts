@@ -243,10 +243,7 @@ export async function retireMasterKey(db: Kysely<Schema>, { id, by }: { id: stri
 
 /** People who signed in under it sign in again: a session is not worth waiting for, and is known by no other key. */
 async function endSessionsUnder(db: Kysely<Schema>, masterKeyId: string): Promise<number> {
-  const { numDeletedRows } = await db
-    .deleteFrom('sessions')
-    .where('master_key_id', '=', masterKeyId)
-    .executeTakeFirst()
+  const { numDeletedRows } = await db.deleteFrom('sessions').where('master_key_id', '=', masterKeyId).executeTakeFirst()
   return Number(numDeletedRows)
 }
 
