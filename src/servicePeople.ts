@@ -1,4 +1,3 @@
-import { sessionCookie } from './access/cookie.ts'
 import type { Credentials } from './access/credentials.ts'
 import { createParticipation } from './access/participation.ts'
 import { createSessions, type Sessions } from './access/sessions.ts'
@@ -43,15 +42,13 @@ export function createPeopleAccess(
   const sessions = createSessions({ records, keys, lifeMs: sessionMs, clock })
   const verifier = createVerifier({ sessions, people, adminPermissions, clock })
   const participation = people && createParticipation({ people, genesys, verifier, clock })
-  const cookie = sessionCookie(config.http.publicUrl)
-  const viewers = createViewers({ credentials, sessions, verifier, participation, cookie, originals, publicUrl })
+  const viewers = createViewers({ credentials, sessions, verifier, participation, originals, publicUrl })
   const redirectUri = () => `${publicUrl()}/sign-in`
   const signIn = createSignIn({ sessions, records, people, adminPermissions, redirectUri, clock })
   const routes = sessionRoutes({
     viewers,
     signIn,
     sessions,
-    cookie,
     records,
     genesys: login && { authorizeUrl: `${login.loginUrl}/oauth/authorize`, clientId: login.clientId },
     redirectUri,

@@ -2,7 +2,7 @@ import type { Scope } from '../config/kinds.ts'
 import { Forbidden, Unauthorized } from '../errors.ts'
 import type { SessionRole } from '../records/questions/sessions.ts'
 import type { Asker } from './asker.ts'
-import type { SessionCookie } from './cookie.ts'
+import { readCookie } from './cookie.ts'
 import type { Credentials } from './credentials.ts'
 import { requireOwnPage } from './ownPages.ts'
 import type { Participation } from './participation.ts'
@@ -68,12 +68,11 @@ export function createViewers(parts: {
   verifier: Pick<Verifier, 'verify'>
   /** Null: agents do not sign in here. */
   participation: Participation | null
-  cookie: SessionCookie
   /** Who of those who are not admins is given files as they came. */
   originals: 'admins' | 'everyone'
   publicUrl(): string
 }): PeopleViewers {
-  const { credentials, sessions, verifier, participation, cookie, originals, publicUrl } = parts
+  const { credentials, sessions, verifier, participation, originals, publicUrl } = parts
   const byKey = apiKeyViewers(credentials)
 
   function viewerOf(session: Session): Viewer {
@@ -93,7 +92,7 @@ export function createViewers(parts: {
   }
 
   async function signedIn(asker: Asker): Promise<SignedIn | null> {
-    const secret = asker.headers.authorization === undefined ? cookie.read(asker.headers) : null
+    const secret = asker.headers.authorization === undefined ? readCookie(asker.headers) : null
     if (secret === null) return null
     requireOwnPage(asker, publicUrl())
     const found = await sessions.find(secret)

@@ -195,7 +195,7 @@ export async function createServer(
             type: 'apiKey',
             in: 'cookie',
             name: '__Host-clipgate',
-            description: 'Of a person, from `POST /v1/session`. Where the service is on plain http: `clipgate`.',
+            description: 'Of a person, from `POST /v1/session`.',
           },
           ticket: { type: 'apiKey', in: 'header', name: 'Authorization', description: '`Ticket <ticket>`' },
           signature: {

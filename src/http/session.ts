@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Asker } from '../access/asker.ts'
-import type { SessionCookie } from '../access/cookie.ts'
+import { cookieWith, noCookie, readCookie } from '../access/cookie.ts'
 import { refuseOtherPages, requireOwnPage } from '../access/ownPages.ts'
 import { mostCharacters } from '../access/passwords.ts'
 import { type Sessions, whoOf } from '../access/sessions.ts'
@@ -17,7 +17,6 @@ export interface SessionRouteParts {
   viewers: Pick<PeopleViewers, 'signedIn' | 'of'>
   signIn: SignIn
   sessions: Pick<Sessions, 'find' | 'end'>
-  cookie: SessionCookie
   records: Pick<Records, 'hasAccounts'>
   /** Where people sign in at the platform. Null: nobody does. */
   genesys: { authorizeUrl: string; clientId: string } | null
@@ -56,7 +55,7 @@ const sessionShape = z.object({
 
 /** /v1/sign-in and /v1/session: how people come in, who they are, and how they leave. */
 export function sessionRoutes(parts: SessionRouteParts): Routes {
-  const { viewers, signIn, sessions, cookie, records, genesys, redirectUri, publicUrl } = parts
+  const { viewers, signIn, sessions, records, genesys, redirectUri, publicUrl } = parts
   const tags = ['people']
   const asker = ({ method, headers }: Asker): Asker => ({ method, headers })
 
@@ -104,16 +103,16 @@ export function sessionRoutes(parts: SessionRouteParts): Routes {
         response: { 201: sessionShape, ...problems(400, 401, 403, 429, 503) },
       },
       onRequest: async (request) => {
-        const require = cookie.read(request.headers) === null ? refuseOtherPages : requireOwnPage
+        const require = readCookie(request.headers) === null ? refuseOtherPages : requireOwnPage
         require(asker(request), publicUrl())
       },
       handler: async (request, reply) => {
         const { body, headers, id: requestId, ip: address } = request
-        const entry = { address, requestId, before: cookie.read(headers) }
+        const entry = { address, requestId, before: readCookie(headers) }
         const { secret, session } = await ('code' in body ? signIn.byCode(body, entry) : signIn.byPassword(body, entry))
         request.who = whoOf(session)
         const answer = shown({ session, viewer: viewers.of(session) })
-        return reply.code(201).header('set-cookie', cookie.set(secret)).send(answer)
+        return reply.code(201).header('set-cookie', cookieWith(secret)).send(answer)
       },
     })
 
@@ -145,7 +144,7 @@ export function sessionRoutes(parts: SessionRouteParts): Routes {
         response: { 204: z.null(), ...problems(403, 503) },
       },
       handler: async (request, reply) => {
-        const secret = request.headers.authorization === undefined ? cookie.read(request.headers) : null
+        const secret = request.headers.authorization === undefined ? readCookie(request.headers) : null
         if (secret !== null) {
           requireOwnPage(asker(request), publicUrl())
           // Whether the person is still known matters not, and the platform need not be there.
@@ -155,7 +154,7 @@ export function sessionRoutes(parts: SessionRouteParts): Routes {
             await sessions.end(session, 'signed out', request.id)
           }
         }
-        return reply.code(204).header('set-cookie', cookie.clear()).send(null)
+        return reply.code(204).header('set-cookie', noCookie).send(null)
       },
     })
   }
