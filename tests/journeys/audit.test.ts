@@ -179,9 +179,9 @@ describe('the audit trail', () => {
     await signIn.ended
     await run(['genesys', 'sign-out'], atPlatform).ended
     const add = ['accounts', 'add', 'rita', '--role', 'reader']
-    await run(add, testEnvironment(dataDir, 'http://127.0.0.1:9'), [], 'Geheimnis der Rita\n').ended
+    await run(add, testEnvironment(dataDir, 'http://127.0.0.1:9'), [], 'Geheimnis der Dame\n').ended
     const rita = personAt(service)
-    const account = { name: 'rita', password: 'Geheimnis der Rita' }
+    const account = { name: 'rita', password: 'Geheimnis der Dame' }
     expect((await rita.ask('POST', '/v1/session', { body: account })).status).toBe(201)
     await rita.ask('GET', path)
     await rita.ask('DELETE', path)
