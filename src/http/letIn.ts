@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Credentials } from '../access/credentials.ts'
 import type { Viewers } from '../access/viewers.ts'
 import type { Scope } from '../config/kinds.ts'
+import { Forbidden } from '../errors.ts'
 
 /** A hook that lets in only who has this scope, before anything of the body is read, and notes who it is. */
 export function letIn(credentials: Credentials, scope: Scope) {
@@ -17,4 +18,14 @@ export function letView(viewers: Viewers, scope: Scope) {
     request.viewer = viewer
     request.who = viewer.who
   }
+}
+
+/** After `letView`: bytes of files go to programs. A browser with a person's session is given a link to them, which says what it is for. */
+export async function keysOnly({ viewer, params }: FastifyRequest): Promise<void> {
+  if (viewer?.session == null) return
+  const { id } = params as { id: string }
+  throw new Forbidden(
+    `This is for API keys. Take a link: POST /v1/attachments/${encodeURIComponent(id)}/links`,
+    viewer.who,
+  )
 }

@@ -17,6 +17,16 @@ export interface Schema {
     issued_at: number
     expires_at: number
   }
+  links: LinkRow
+  files_by_day: {
+    day: number
+    door: string
+    state: string
+    files: number
+    bytes: number
+    stored_files: number
+    stored_bytes: number
+  }
   conversation_usage: { conversation_id: string; day: string; files: number; bytes: number }
   used_signatures: { digest: string; until: number }
   lookups: LookupRow
@@ -82,6 +92,17 @@ export interface AttachmentRow {
   record_digest: string | null
   stored: number
   sent_by: string | null
+}
+
+export interface LinkRow {
+  digest: string
+  id: string
+  attachment_id: string
+  gives: string
+  who: string
+  session_id: string | null
+  made_at: number
+  expires_at: number
 }
 
 export interface DeliveryRow {
