@@ -33,7 +33,7 @@ export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
         tags,
         security,
         querystring: listQuery,
-        response: { 200: listAnswer, ...problems(400, 401, 403, 503) },
+        response: { 200: listAnswer, ...problems(400, 401, 403, 404, 503) },
       },
       onRequest: letView(viewers, 'read'),
       handler: async (request) => {
