@@ -22,6 +22,8 @@ export interface Schema {
     day: number
     door: string
     state: string
+    /** Who counts: what is true of a day is the sum of all. */
+    part: number
     files: number
     bytes: number
     stored_files: number
