@@ -19,6 +19,8 @@ export interface Config {
     host: string
     port: number
     publicUrl: string
+    /** Where files are served to browsers. Null: under the public address. */
+    filesUrl: string | null
     docs: 'open' | 'read'
     trustedProxies: string[]
     /** From being asked to end, and unready, to closing. */
@@ -164,6 +166,7 @@ function toConfig(values: Values): Config {
       host: values.HOST,
       port: values.PORT,
       publicUrl: values.PUBLIC_URL ?? `http://${address}:${values.PORT}`,
+      filesUrl: values.FILES_URL ?? null,
       trustedProxies: values.TRUSTED_PROXIES,
       docs: values.DOCS ?? (isLoopback(values.HOST) ? 'open' : 'read'),
       stopDelayMs: values.STOP_DELAY_SECONDS * 1000,

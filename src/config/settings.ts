@@ -8,6 +8,7 @@ import {
   commandLine,
   databaseUrl,
   exactUrl,
+  filesUrl,
   guestUrl,
   hostPatterns,
   httpUrl,
@@ -38,6 +39,7 @@ export const settings = {
   HOST: z.string().default('127.0.0.1'),
   PORT: wholeNumber(0, 65535).default(8080),
   PUBLIC_URL: httpUrl.optional(),
+  FILES_URL: filesUrl.optional(),
   DATA_DIR: z.string().default('./data'),
   DATABASE_URL: databaseUrl.optional(),
   STORAGE_URL: storageUrl.optional(),
@@ -140,4 +142,4 @@ export const secretSettings: SettingName[] = [
 ]
 
 /** Settings of the contract that this version does not have: setting one is an error, since silence would deceive. */
-export const notYet = 'FILES_URL FRAME_ANCESTORS'.split(' ')
+export const notYet = 'FRAME_ANCESTORS'.split(' ')
