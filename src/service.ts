@@ -278,7 +278,13 @@ async function compose(
   const doors = [
     ...(isPushOpen(config, secrets)
       ? [
-          pushRoutes({ senders, intake: take, times: uploads, corsOrigins: config.push.corsOrigins }),
+          pushRoutes({
+            senders,
+            intake: take,
+            sentenceOf: (attachment, told) => texts.sentence(attachment, texts.languageOf(told), config.policy),
+            times: uploads,
+            corsOrigins: config.push.corsOrigins,
+          }),
           ticketRoutes({ credentials, tickets }),
         ]
       : []),
@@ -293,7 +299,15 @@ async function compose(
     ...(roles.includes('door') ? doors : []),
     ...(roles.includes('preview') ? [copyRoutes({ viewers, copies, records, keys, storage, clock, events })] : []),
     ...(overrides.routes ?? []),
-    operationRoutes({ viewers, ready, metrics, policy: config.policy, scan, docs: config.http.docs }),
+    operationRoutes({
+      viewers,
+      ready,
+      metrics,
+      policy: config.policy,
+      scan,
+      docs: config.http.docs,
+      corsOrigins: config.push.corsOrigins,
+    }),
   ])
   const everyHour = (ended: AbortSignal) =>
     repeat(sweepEveryMs, clock, ended, () =>
