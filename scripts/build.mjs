@@ -1,8 +1,9 @@
-// Bundles src/ and emulator/ into dist/: one file per process or thread, shared code in chunks, migrations beside them.
+// Bundles src/ and emulator/ into dist/: one file per process or thread, shared code in chunks, migrations and pages beside them.
 import { execFileSync } from 'node:child_process'
 import { cp, rename, rm } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { buildPages } from './pages.mjs'
 
 const outdir = `dist.${process.pid}`
 await build({
@@ -41,6 +42,7 @@ await build({
 })
 for (const database of ['sqlite', 'postgres'])
   await cp(`src/records/${database}/migrations`, `${outdir}/migrations/${database}`, { recursive: true })
+await buildPages(outdir)
 // Only for who takes the emulator or the client as a package: it costs seconds.
 if (process.argv.includes('--types')) {
   const tsc = fileURLToPath(new URL('bin/tsc', import.meta.resolve('typescript/package.json')))

@@ -21,6 +21,8 @@ export interface Config {
     publicUrl: string
     docs: 'open' | 'read'
     trustedProxies: string[]
+    /** Origins that may show the widget in a frame. */
+    frameAncestors: string[]
     /** From being asked to end, and unready, to closing. */
     stopDelayMs: number
   }
@@ -149,6 +151,7 @@ function toConfig(values: Values): Config {
       port: values.PORT,
       publicUrl: values.PUBLIC_URL ?? `http://${address}:${values.PORT}`,
       trustedProxies: values.TRUSTED_PROXIES,
+      frameAncestors: values.FRAME_ANCESTORS ?? [`https://apps.${values.GENESYS_DOMAIN}`],
       docs: values.DOCS ?? (isLoopback(values.HOST) ? 'open' : 'read'),
       stopDelayMs: values.STOP_DELAY_SECONDS * 1000,
     },

@@ -18,6 +18,7 @@ import { copyRoutes } from './http/copies.ts'
 import { createDenials } from './http/denials.ts'
 import { gatewayRoutes } from './http/gateway.ts'
 import { operationRoutes } from './http/operations.ts'
+import { pageRoutes } from './http/pages.ts'
 import { pullRoutes } from './http/pull.ts'
 import { pushRoutes } from './http/push.ts'
 import { quarantineRoutes } from './http/quarantine.ts'
@@ -294,6 +295,7 @@ async function compose(
       : []),
     attachmentRoutes({ readers, viewers, records, keys, storage, clock, events }),
     quarantineRoutes({ viewers, decisions, records, clock, events }),
+    pageRoutes({ publicUrl, language, frameAncestors: config.http.frameAncestors }),
   ]
   const app = await createServer({ version, publicUrl, trustedProxies, headersMs, events, denials }, [
     ...(roles.includes('door') ? doors : []),

@@ -8,6 +8,7 @@ import {
   commandLine,
   databaseUrl,
   exactUrl,
+  frameAncestors,
   guestUrl,
   hostPatterns,
   httpUrl,
@@ -50,6 +51,7 @@ export const settings = {
   API_KEYS: apiKeys.default([]),
   PUSH_SIGNING_SECRETS: signingSecrets.default([]),
   CORS_ORIGINS: origins.default([]),
+  FRAME_ANCESTORS: frameAncestors.optional(),
   PUSH_AUTH: oneOf('none').optional(),
   ALLOWED_TYPES: mimeTypes.default(['image/jpeg', 'image/png', 'image/gif', 'application/pdf', 'text/plain']),
   MAX_FILE_BYTES: wholeNumber(1, 2 ** 40).default(10 * 1024 * 1024),
@@ -129,4 +131,4 @@ export const secretSettings: SettingName[] = [
 ]
 
 /** Settings of the contract that this version does not have: setting one is an error, since silence would deceive. */
-export const notYet = 'FILES_URL FRAME_ANCESTORS'.split(' ')
+export const notYet = 'FILES_URL'.split(' ')
