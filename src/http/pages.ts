@@ -62,46 +62,58 @@ const policyOf = (ancestors: string[]) =>
 type Coding = 'br' | 'gzip' | 'identity'
 
 /** /sign-in, /widget, /console and what they load from /assets/: files that `npm run build` made, and nothing else. */
-export function pageRoutes({ publicUrl, language, frameAncestors }: PageParts): Routes {
+export function pageRoutes(parts: PageParts): Routes {
   const folder = built()
   const pages = allPages.filter(({ name }) => existsSync(join(folder, name, 'index.html')))
-  // Behind a proxy the pages may lie below a path of its own.
-  const base = new URL(publicUrl).pathname.replace(/\/+$/, '')
 
   return async (app) => {
-    for (const { name, urls, framed } of pages) {
-      const html = (await readFile(join(folder, name, 'index.html'), 'utf8'))
-        .replaceAll('%BASE%', base)
-        .replaceAll('%LANGUAGE%', language)
-      const bytes: Record<Coding, Buffer> = {
-        identity: Buffer.from(html),
-        gzip: await promisify(gzip)(html),
-        br: await promisify(brotliCompress)(html),
-      }
-      const digest = createHash('sha256').update(html).digest('base64url').slice(0, 22)
-      const headers = {
-        'content-security-policy': policyOf(framed ? frameAncestors : []),
-        'referrer-policy': 'no-referrer',
-        'cache-control': 'no-cache',
-        'content-type': 'text/html; charset=utf-8',
-      }
-      for (const url of urls)
-        app.route({
-          method: 'GET',
-          url,
-          exposeHeadRoute: true,
-          config: { media: '*/*' },
-          schema: { hide: true },
-          handler: async (request, reply) => {
-            const coding = codingFor(request)
-            reply.headers(headers)
-            return isKnown(request, reply, digest, coding) ? reply.code(304).send() : reply.send(bytes[coding])
-          },
-        })
-    }
+    for (const page of pages) await addPage(app, folder, page, parts)
     if (pages.length > 0)
       await addAssets(app, join(folder, 'assets'), JSON.parse(await readFile(join(folder, 'assets.json'), 'utf8')))
   }
+}
+
+/** /demo, for the demo alone: what it loads is among the assets of all pages. */
+export function demoRoutes(parts: Pick<PageParts, 'publicUrl' | 'language'>): Routes {
+  return (app) => addPage(app, built(), { name: 'demo', urls: ['/demo'] }, { ...parts, frameAncestors: [] })
+}
+
+async function addPage(
+  app: Parameters<Routes>[0],
+  folder: string,
+  { name, urls, framed }: Page,
+  { publicUrl, language, frameAncestors }: PageParts,
+): Promise<void> {
+  // Behind a proxy the pages may lie below a path of its own.
+  const base = new URL(publicUrl).pathname.replace(/\/+$/, '')
+  const html = (await readFile(join(folder, name, 'index.html'), 'utf8'))
+    .replaceAll('%BASE%', base)
+    .replaceAll('%LANGUAGE%', language)
+  const bytes: Record<Coding, Buffer> = {
+    identity: Buffer.from(html),
+    gzip: await promisify(gzip)(html),
+    br: await promisify(brotliCompress)(html),
+  }
+  const digest = createHash('sha256').update(html).digest('base64url').slice(0, 22)
+  const headers = {
+    'content-security-policy': policyOf(framed ? frameAncestors : []),
+    'referrer-policy': 'no-referrer',
+    'cache-control': 'no-cache',
+    'content-type': 'text/html; charset=utf-8',
+  }
+  for (const url of urls)
+    app.route({
+      method: 'GET',
+      url,
+      exposeHeadRoute: true,
+      config: { media: '*/*' },
+      schema: { hide: true },
+      handler: async (request, reply) => {
+        const coding = codingFor(request)
+        reply.headers(headers)
+        return isKnown(request, reply, digest, coding) ? reply.code(304).send() : reply.send(bytes[coding])
+      },
+    })
 }
 
 /** By their names below assets/, as the build tells them. */
