@@ -92,6 +92,12 @@ describe.skipIf(!chromePath)(`/demo ${needsBrowser}`, () => {
       (count) => count === 2,
     )
     const { name, type, bytes } = await jpeg('camera.jpg')
+    // Offered where there is one to point: not at a desk.
+    expect(await page.locator('button.camera').isVisible()).toBe(false)
+    const phone = await (await page.context().browser()!.newContext({ hasTouch: true, isMobile: true })).newPage()
+    await phone.goto(page.url())
+    await phone.getByRole('button', { name: 'Take a photo' }).waitFor()
+    await phone.context().close()
     expect(await page.getAttribute('input[name=camera]', 'capture')).toBe('environment')
     await page.setInputFiles('input[name=camera]', { name, mimeType: type, buffer: bytes })
     await eventually(
@@ -171,6 +177,23 @@ describe.skipIf(!chromePath)(`/demo ${needsBrowser}`, () => {
       ({ length }) => length === 3,
     )
     expect(await log.getByText('Yes I am').count()).toBe(1)
+  })
+
+  it('a file whose own way breaks is sent again, and announced anew when its address is lost', async () => {
+    const { page, log, context, attachments } = await startChat({ expected: [/ERR_FAILED|status of 404/] })
+    const broken = ['cut', 'gone']
+    const puts: string[] = []
+    await context.route('**/gateway/uploads/*', async (route) => {
+      puts.push(route.request().url())
+      const how = broken.shift()
+      if (how === 'cut') await route.abort()
+      else if (how === 'gone') await route.fulfill({ status: 404 })
+      else await route.continue()
+    })
+    await choose(page, await png('stubborn.png'))
+    await log.getByText('Checked and sent').waitFor()
+    expect(puts).toEqual([puts[0], puts[0], expect.not.stringContaining(puts[0]!)])
+    expect(await attachments()).toHaveLength(1)
   })
 
   it('an ended chat says so, and another one may be begun', async () => {

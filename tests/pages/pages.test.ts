@@ -97,19 +97,22 @@ describe('the copy of the SDK', () => {
 })
 
 describe('the texts of the pages', () => {
-  it.each(['shared', 'sign-in'])('%s have every sentence in every language, with the same values', async (page) => {
-    const read = async (language: string): Promise<Record<string, string>> =>
-      JSON.parse(await readFile(new URL(`../../web/shared/texts/${page}/${language}.json`, import.meta.url), 'utf8'))
-    const valuesIn = (text: string) =>
-      [...new Set([...text.matchAll(/\{(\w+)(?=[,}])/g)].map(([, name]) => name))].sort()
-    const english = await read('en')
-    for (const language of ['de', 'es', 'fr', 'pt', 'ja']) {
-      const texts = await read(language)
-      expect(Object.keys(texts)).toEqual(Object.keys(english))
-      for (const [key, text] of Object.entries(texts))
-        expect([language, key, valuesIn(text)]).toEqual([language, key, valuesIn(english[key]!)])
-    }
-  })
+  it.each(['shared', 'sign-in', 'demo'])(
+    '%s have every sentence in every language, with the same values',
+    async (page) => {
+      const read = async (language: string): Promise<Record<string, string>> =>
+        JSON.parse(await readFile(new URL(`../../web/shared/texts/${page}/${language}.json`, import.meta.url), 'utf8'))
+      const valuesIn = (text: string) =>
+        [...new Set([...text.matchAll(/\{(\w+)(?=[,}])/g)].map(([, name]) => name))].sort()
+      const english = await read('en')
+      for (const language of ['de', 'es', 'fr', 'pt', 'ja']) {
+        const texts = await read(language)
+        expect(Object.keys(texts)).toEqual(Object.keys(english))
+        for (const [key, text] of Object.entries(texts))
+          expect([language, key, valuesIn(text)]).toEqual([language, key, valuesIn(english[key]!)])
+      }
+    },
+  )
 })
 
 describe('what pages read', () => {

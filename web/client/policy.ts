@@ -31,16 +31,18 @@ export function refusedBy(
   { name, size }: { name: string; size: number },
   language?: string,
 ): Extract<Outcome, { kind: 'refused' }> | null {
+  const { maxFileBytes } = policy
+  const endings = policy.types?.map(({ type, endings }) => (endings[0] ?? type).toUpperCase()) ?? policy.allowedTypes
   const refuse = (code: 'too_large' | 'type_not_allowed' | 'empty', detail: string) => ({
     kind: 'refused' as const,
     code,
-    sentence: sayHere(code, { name, policy, language }),
+    sentence: sayHere(code, { name, maxFileBytes, endings, language }),
     detail,
     attachmentId: null,
   })
   if (size === 0) return refuse('empty', 'The file has no bytes.')
-  if (size > policy.maxFileBytes)
-    return refuse('too_large', `File size exceeds maximum allowed size of ${policy.maxFileBytes} bytes.`)
+  if (size > maxFileBytes)
+    return refuse('too_large', `File size exceeds maximum allowed size of ${maxFileBytes} bytes.`)
   const ending = /\.([a-z0-9]+)$/i.exec(name)?.[1]?.toLowerCase()
   if (ending && policy.types && !policy.types.some(({ endings }) => endings.includes(ending)))
     return refuse('type_not_allowed', `No allowed type has names that end in .${ending}.`)

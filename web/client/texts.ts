@@ -1,5 +1,3 @@
-import type { Policy } from './policy.ts'
-
 /** What is refused here, before anything is sent. What the service refuses, it says itself. */
 type Code = 'too_large' | 'type_not_allowed' | 'empty'
 
@@ -46,15 +44,19 @@ const texts: Record<string, Record<Code, (values: Values) => string>> = {
 /** A refusal in the language asked for, or the page's, or English. */
 export function sayHere(
   code: Code,
-  { name, policy, language }: { name: string; policy: Policy; language: string | undefined },
+  {
+    name,
+    maxFileBytes,
+    endings,
+    language,
+  }: { name: string; maxFileBytes: number; endings: string[]; language: string | undefined },
 ): string {
   const asked = language ?? document.documentElement.lang
   const tag = asked.toLowerCase().split(/[-_]/)[0]!
   const known = Object.hasOwn(texts, tag) ? tag : 'en'
-  const endings = policy.types?.map(({ type, endings }) => (endings[0] ?? type).toUpperCase()) ?? policy.allowedTypes
   return texts[known]![code]({
     name: shownName(name),
-    limit: sizeIn(known, policy.maxFileBytes),
+    limit: sizeIn(known, maxFileBytes),
     types: [...new Set(endings)].join(', '),
   })
 }

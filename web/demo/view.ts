@@ -31,6 +31,7 @@ export function showChat(
   place.replaceChildren()
   let chat: Chat | null = null
   let isDropping = false
+  let isAtEnd = true
   /** What screen readers were told of each entry. */
   const told = new Map<string, string>()
 
@@ -46,12 +47,21 @@ export function showChat(
 
   function draw(now: Chat): void {
     chat = now
-    const log = place.querySelector('[role=log]')
-    const wasAtEnd = !log || log.scrollHeight - log.scrollTop - log.clientHeight < 80
     render(page(chat), place)
-    if (wasAtEnd) place.querySelector('[role=log]')!.scrollTop = Number.MAX_SAFE_INTEGER
+    stayAtEnd()
     for (const entry of chat.entries) tell(entry)
   }
+
+  /** Who has scrolled back to read is left there. */
+  function stayAtEnd(): void {
+    const log = place.querySelector('[role=log]')
+    if (isAtEnd && log) log.scrollTop = log.scrollHeight
+  }
+  const scrolled = ({ currentTarget }: Event) => {
+    const { scrollHeight, scrollTop, clientHeight } = currentTarget as HTMLElement
+    isAtEnd = scrollHeight - scrollTop - clientHeight < 80
+  }
+  addEventListener('resize', stayAtEnd)
 
   /** The log tells of what is new in it; what changes in it is told here. */
   function tell(entry: Entry): void {
@@ -68,7 +78,7 @@ export function showChat(
       <p class="state ${chat.link}" role="status">${say(chat.link)}</p>
       ${themeSwitch(say('switchTheme'))}
     </header>
-    <div class="log" role="log" tabindex="0" aria-label=${say('messages')} aria-relevant="additions">
+    <div class="log" role="log" tabindex="0" aria-label=${say('messages')} aria-relevant="additions" @scroll=${scrolled}>
       ${chat.entries.length === 0 ? html`<p class="intro quiet">${say('intro')}</p>` : nothing}
       <ol>
         ${repeat(
