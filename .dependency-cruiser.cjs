@@ -84,6 +84,14 @@ module.exports = {
       to: { path: '^src/' },
     },
     {
+      name: 'pages-know-the-service-by-http',
+      comment: 'But how a name is shown is the same everywhere.',
+      severity: 'error',
+      from: { path: '^web/' },
+      to: { path: '^(src|emulator)/', pathNot: '^src/outbox/names\\.ts$' },
+    },
+    { name: 'the-service-knows-no-page', severity: 'error', from: { path: '^(src|emulator)/' }, to: { path: '^web/' } },
+    {
       name: 'the-product-needs-no-development-package',
       severity: 'error',
       from: { path: '^(src|emulator)/' },

@@ -1,8 +1,9 @@
-// Bundles src/ and emulator/ into dist/: one file per process or thread, shared code in chunks, migrations beside them.
+// Bundles src/ and emulator/ into dist/: one file per process or thread, shared code in chunks, migrations and pages beside them.
 import { execFileSync } from 'node:child_process'
 import { cp, rename, rm } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { buildPages } from './pages.mjs'
 
 const outdir = `dist.${process.pid}`
 await build({
@@ -36,12 +37,25 @@ await build({
   banner: { js: "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);" },
   sourcemap: true,
 })
+// For pages of others.
+await build({
+  entryPoints: { 'client/index': 'web/client/index.ts' },
+  outdir,
+  bundle: true,
+  format: 'esm',
+  platform: 'browser',
+  target: 'es2022',
+  minify: true,
+  sourcemap: true,
+})
 for (const database of ['sqlite', 'postgres'])
   await cp(`src/records/${database}/migrations`, `${outdir}/migrations/${database}`, { recursive: true })
-// Only for who takes the emulator as a package: it costs seconds.
+await buildPages(outdir)
+// Only for who takes the emulator or the client as a package: it costs seconds.
 if (process.argv.includes('--types')) {
   const tsc = fileURLToPath(new URL('bin/tsc', import.meta.resolve('typescript/package.json')))
   execFileSync(process.execPath, [tsc, '-p', 'emulator', '--outDir', `${outdir}/emulator`], { stdio: 'inherit' })
+  execFileSync(process.execPath, [tsc, '-p', 'web/client', '--outDir', `${outdir}/client`], { stdio: 'inherit' })
   await cp('emulator/platform.d.ts', `${outdir}/emulator/platform.d.ts`)
 }
 // What runs from dist/ meanwhile goes on: the new one takes its place at once.

@@ -23,6 +23,8 @@ export interface Config {
     filesUrl: string | null
     docs: 'open' | 'read'
     trustedProxies: string[]
+    /** Origins that may show the widget in a frame. */
+    frameAncestors: string[]
     /** From being asked to end, and unready, to closing. */
     stopDelayMs: number
   }
@@ -168,6 +170,7 @@ function toConfig(values: Values): Config {
       publicUrl: values.PUBLIC_URL ?? `http://${address}:${values.PORT}`,
       filesUrl: values.FILES_URL ?? null,
       trustedProxies: values.TRUSTED_PROXIES,
+      frameAncestors: values.FRAME_ANCESTORS ?? [`https://apps.${values.GENESYS_DOMAIN}`],
       docs: values.DOCS ?? (isLoopback(values.HOST) ? 'open' : 'read'),
       stopDelayMs: values.STOP_DELAY_SECONDS * 1000,
     },

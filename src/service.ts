@@ -24,6 +24,7 @@ import { linkRoutes } from './http/links.ts'
 import { operationRoutes } from './http/operations.ts'
 import { outboxRoutes } from './http/outbox.ts'
 import { overviewRoutes } from './http/overview.ts'
+import { pageRoutes } from './http/pages.ts'
 import { pullRoutes } from './http/pull.ts'
 import { pushRoutes } from './http/push.ts'
 import { quarantineRoutes } from './http/quarantine.ts'
@@ -311,7 +312,13 @@ async function compose(
   const doors = [
     ...(isPushOpen(config, secrets)
       ? [
-          pushRoutes({ senders, intake: take, times: uploads, corsOrigins: config.push.corsOrigins }),
+          pushRoutes({
+            senders,
+            intake: take,
+            sentenceOf: (attachment, told) => texts.sentence(attachment, texts.languageOf(told), config.policy),
+            times: uploads,
+            corsOrigins: config.push.corsOrigins,
+          }),
           ticketRoutes({ credentials, tickets }),
         ]
       : []),
@@ -340,6 +347,7 @@ async function compose(
       differences: differencesNow(genesys ?? createGenesysFor(config, secrets, clock, events), config.policy, clock),
       records,
     }),
+    pageRoutes({ publicUrl, language, frameAncestors: config.http.frameAncestors }),
   ]
   const copyParts = { viewers, copies, records, keys, storage, clock, events }
   const filesHost = filesUrl === null ? null : hostApart(filesUrl, publicUrl)
@@ -350,7 +358,15 @@ async function compose(
       ? [fileRoutes({ ...copyParts, links, filesUrl: filesUrl ?? filesUnder(publicUrl), readers })]
       : []),
     ...(overrides.routes ?? []),
-    operationRoutes({ viewers, ready, metrics, policy: config.policy, scan, docs: config.http.docs }),
+    operationRoutes({
+      viewers,
+      ready,
+      metrics,
+      policy: config.policy,
+      scan,
+      docs: config.http.docs,
+      corsOrigins: config.push.corsOrigins,
+    }),
   ])
   const everyHour = (ended: AbortSignal) =>
     repeat(sweepEveryMs, clock, ended, () =>

@@ -15,7 +15,11 @@ export interface CutProxy {
 export type Intercept = (chunk: Buffer, pair: { client: Socket; server: Socket }) => boolean
 
 /** A TCP proxy on loopback; it ends with the test. */
-export async function startCutProxy(to: NetConnectOpts, fromClient: Intercept = () => false): Promise<CutProxy> {
+export async function startCutProxy(
+  to: NetConnectOpts,
+  fromClient: Intercept = () => false,
+  fromServer: Intercept = () => false,
+): Promise<CutProxy> {
   const sockets = new Set<Socket>()
   let refuses = false
   const proxy = createServer((client) => {
@@ -29,7 +33,9 @@ export async function startCutProxy(to: NetConnectOpts, fromClient: Intercept = 
     client.on('data', (chunk) => {
       if (!fromClient(chunk, { client, server })) pass(chunk, client, server)
     })
-    server.on('data', (chunk) => pass(chunk, server, client))
+    server.on('data', (chunk) => {
+      if (!fromServer(chunk, { client, server })) pass(chunk, server, client)
+    })
     client.on('close', () => server.destroy())
     server.on('close', () => client.destroy())
   }).listen(0, '127.0.0.1')

@@ -47,6 +47,7 @@ export interface Pushed {
   body: {
     status: string | number
     message?: string
+    sentence?: string
     attachment: Attachment
     code: string
     detail: string

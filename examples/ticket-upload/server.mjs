@@ -6,8 +6,12 @@
 // Clipgate must know this page's origin: CLIPGATE_CORS_ORIGINS=http://127.0.0.1:8070
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
+import { fileURLToPath } from 'node:url'
 
 const { CLIPGATE_URL = 'http://127.0.0.1:8080', CLIPGATE_KEY = '', PORT = '8070' } = process.env
+
+/** What the page imports. A page that is bundled says `import { attach } from 'clipgate/client'`. */
+const client = fileURLToPath(import.meta.resolve('clipgate/client'))
 
 /** Stands for your session: the conversation of the visitor who asks. Never take it from what the page says. */
 function conversationOf(_request) {
@@ -30,6 +34,9 @@ const server = createServer(async (request, response) => {
       const page = await readFile(new URL('page.html', import.meta.url), 'utf8')
       response.setHeader('content-type', 'text/html; charset=utf-8')
       response.end(page.replaceAll('CLIPGATE_URL', CLIPGATE_URL))
+    } else if (request.method === 'GET' && request.url === '/clipgate-client.js') {
+      response.setHeader('content-type', 'text/javascript; charset=utf-8')
+      response.end(await readFile(client))
     } else if (request.method === 'POST' && request.url === '/ticket') {
       response.setHeader('content-type', 'application/json')
       response.setHeader('cache-control', 'no-store')

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { readConfig } from '../config.ts'
 import { ConfigError } from '../errors.ts'
+import { demoRoutes } from '../http/pages.ts'
 import { createService } from '../service.ts'
 import { chatRoutes } from './demoChat.ts'
 import type { Io } from './io.ts'
@@ -41,7 +42,9 @@ export function demo(program: Command, io: Io): void {
         CLIPGATE_GATEWAY_DEPLOYMENTS: deploymentId,
         CLIPGATE_LOG_LEVEL: 'warn',
       })
-      const service = await createService(config, secrets, { routes: [chatRoutes] })
+      const service = await createService(config, secrets, {
+        routes: [demoRoutes({ publicUrl: config.http.publicUrl, language: config.confirm.language }), chatRoutes],
+      })
       const stop = async (code: number) => {
         await service.stop()
         await emulator.close()
@@ -134,7 +137,7 @@ async function untilConfirmed(io: Io, id: string, emulatorUrl: string, count: nu
 
 function showWhatNext(io: Io, serviceUrl: string, emulatorUrl: string): void {
   const sample = samplePath.includes("'") ? 'demo/photo.jpg' : `'${samplePath}'`
-  io.out(`Open:  ${serviceUrl}/demo/chat.html   a customer's chat through the gateway`)
+  io.out(`Open:  ${serviceUrl}/demo           a customer's chat through the gateway`)
   io.out(`       ${serviceUrl}/docs           the HTTP API`)
   io.out(`       ${serviceUrl}/health/ready   how it stands`)
   io.out(`       ${emulatorUrl}/_emulator/requests   what Genesys Cloud was asked`)

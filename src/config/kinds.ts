@@ -233,6 +233,12 @@ export const origins = list.refine((urls) => urls.every((url) => URL.canParse(ur
   error: 'origins such as https://chat.example.com, separated by commas',
 })
 
+/** What stands after `frame-ancestors` in a policy: no quote, space or semicolon can be in it. */
+export const frameAncestors = list.refine(
+  (sources) => sources.every((source) => /^https?:\/\/(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:\d{1,5})?$/i.test(source)),
+  'origins such as https://apps.mypurecloud.com or https://*.example.com, separated by commas',
+)
+
 export const platformIds = list
   .transform((ids) => [...new Set(ids)])
   .refine((ids) => ids.every((id) => /^[A-Za-z0-9-]{1,64}$/.test(id)), 'ids of the platform, separated by commas')

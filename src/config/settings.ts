@@ -9,6 +9,7 @@ import {
   databaseUrl,
   exactUrl,
   filesUrl,
+  frameAncestors,
   guestUrl,
   hostPatterns,
   httpUrl,
@@ -53,6 +54,7 @@ export const settings = {
   API_KEYS: apiKeys.default([]),
   PUSH_SIGNING_SECRETS: signingSecrets.default([]),
   CORS_ORIGINS: origins.default([]),
+  FRAME_ANCESTORS: frameAncestors.optional(),
   PUSH_AUTH: oneOf('none').optional(),
   ALLOWED_TYPES: mimeTypes.default(['image/jpeg', 'image/png', 'image/gif', 'application/pdf', 'text/plain']),
   MAX_FILE_BYTES: wholeNumber(1, 2 ** 40).default(10 * 1024 * 1024),
@@ -140,6 +142,3 @@ export const secretSettings: SettingName[] = [
   'SCAN_HTTP_TOKEN',
   'DATABASE_URL',
 ]
-
-/** Settings of the contract that this version does not have: setting one is an error, since silence would deceive. */
-export const notYet = 'FRAME_ANCESTORS'.split(' ')

@@ -9,7 +9,7 @@ const discard = { bytes: 1024 * 1024, ms: 2000 }
  * answer that waits for it.
  */
 export function answerProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
-  const { status, code, title, detail, attachmentId, retryAfterSeconds } = problem
+  const { status, code, title, detail, attachmentId, sentence, retryAfterSeconds } = problem
   const body = JSON.stringify({
     type: `urn:clipgate:problem:${code}`,
     title,
@@ -18,6 +18,7 @@ export function answerProblem(request: FastifyRequest, reply: FastifyReply, prob
     code,
     requestId: request.id,
     ...(attachmentId && { attachmentId }),
+    ...(sentence !== undefined && { sentence }),
   })
   reply
     .code(status)

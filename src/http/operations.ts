@@ -4,6 +4,7 @@ import type { Viewers } from '../access/viewers.ts'
 import { type Policy, toldPolicy } from '../intake/policy.ts'
 import type { Readiness } from '../telemetry/health.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import { createCors } from './cors.ts'
 import { letView, letViewAll } from './letIn.ts'
 import type { Routes } from './server.ts'
 import { policyShape, readyShape } from './shapes.ts'
@@ -15,10 +16,14 @@ export interface OperationParts {
   policy: Policy
   scan: 'required' | 'off'
   docs: 'open' | 'read'
+  /** Origins whose pages may read the policy. */
+  corsOrigins: string[]
 }
 
 /** /health, /metrics, /v1/policy, /openapi.json, /docs */
-export function operationRoutes({ viewers, ready, metrics, policy, scan, docs }: OperationParts): Routes {
+export function operationRoutes(parts: OperationParts): Routes {
+  const { viewers, ready, metrics, policy, scan, docs } = parts
+  const cors = createCors(parts.corsOrigins, 'GET')
   return async (app) => {
     const tags = ['operations']
     app.route({
@@ -59,6 +64,7 @@ export function operationRoutes({ viewers, ready, metrics, policy, scan, docs }:
       url: '/v1/policy',
       exposeHeadRoute: true,
       schema: { summary: 'What is taken in', tags, response: { 200: policyShape } },
+      onRequest: async (request, reply) => cors.allow(request, reply),
       handler: async () => ({ ...toldPolicy(policy), scan }),
     })
     const mayReadDocs = docs === 'read' ? letView(viewers, 'read') : async () => {}

@@ -23,6 +23,8 @@ export interface Problem {
   title: string
   detail: string
   attachmentId?: string
+  /** What the customer is told of the file. */
+  sentence?: string
   retryAfterSeconds?: number
 }
 

@@ -14,6 +14,8 @@ import { problemShape, pushAnswer, pushQuery } from './shapes.ts'
 export interface PushRouteParts {
   senders: Senders
   intake: Intake
+  /** What its customer is told of a file. */
+  sentenceOf(attachment: Attachment, language: string | null): string
   times: BodyTimes
   /** Origins whose pages may send with a ticket. */
   corsOrigins: string[]
@@ -22,7 +24,7 @@ export interface PushRouteParts {
 const url = '/webhook/file-upload'
 
 /** POST /webhook/file-upload */
-export function pushRoutes({ senders, intake, times, corsOrigins }: PushRouteParts): Routes {
+export function pushRoutes({ senders, intake, sentenceOf, times, corsOrigins }: PushRouteParts): Routes {
   return (app) => {
     const identified = new WeakMap<FastifyRequest, Sender>()
     if (corsOrigins.length > 0) {
@@ -63,7 +65,11 @@ export function pushRoutes({ senders, intake, times, corsOrigins }: PushRoutePar
           if (!reply.raw.writableFinished) gone.abort()
         })
         const { conversation_id: conversationId, message_id: messageId, language } = request.query
-        const { attachment, repeated } = await push(
+        const {
+          attachment,
+          repeated,
+          language: told,
+        } = await push(
           {
             conversationId,
             messageId,
@@ -83,12 +89,14 @@ export function pushRoutes({ senders, intake, times, corsOrigins }: PushRoutePar
         )
         if (repeated) reply.header('idempotent-replayed', 'true')
         const quarantined = attachment.state === 'quarantined'
+        const sentence = sentenceOf(attachment, told)
         if (attachment.code !== null && !quarantined)
-          return answerProblem(request, reply, problemOfRefusal(attachment, attachment.code))
+          return answerProblem(request, reply, { ...problemOfRefusal(attachment, attachment.code), sentence })
         return reply.code(quarantined ? 202 : 200).send({
           status: quarantined ? 'quarantined' : 'success',
           message: quarantined ? 'File kept until it can be decided on' : 'File processed successfully',
           attachment: quarantined ? toldSender(attachment) : attachment,
+          sentence,
         })
       },
     })

@@ -57,6 +57,7 @@ export const problemShape = z.object({
   code: z.string(),
   requestId: z.string(),
   attachmentId: z.string().optional(),
+  sentence: z.string().optional().describe('Of a file that is refused: what its customer is told.'),
 })
 
 /** Ids of the platform are UUIDs or 32 hex digits; ours to check is only that they can stand in a path. */
@@ -90,6 +91,7 @@ export const pushAnswer = z.object({
   status: z.enum(['success', 'quarantined']),
   message: z.string(),
   attachment: attachmentShape,
+  sentence: z.string().describe('What the customer is told of it, in the language that the push or the ticket names.'),
 })
 
 const requiredId = z.string().regex(/^[A-Za-z0-9_-]{1,100}$/, 'may have letters, digits, - and _ only')

@@ -138,6 +138,19 @@ describe('confirmations', () => {
     expect(strip(first) === strip(second)).toBe(language === 'en')
   })
 
+  it('are in the answer too, of an accepted file and of a refused one, and the same when it comes twice', async () => {
+    const { push, conversation, confirmations } = await startTestService()
+    const conversationId = conversation()
+    const options = { conversationId, language: 'de', idempotencyKey: 'one' }
+    const file = await png('a.png')
+    const answers = [await push(file, options), await push(file, options)]
+    const { body: refused } = await push(text('a.txt', ''), { conversationId, language: 'fr' })
+    const told = [answers[0]!.body.sentence, refused.sentence]
+    expect((await confirmations(conversationId, 2)).sort()).toEqual(told.sort())
+    expect(answers[1]!.body.sentence).toBe(answers[0]!.body.sentence)
+    expect((await push(file, { key: 'wrong-key-0123456789' })).body.sentence).toBeUndefined()
+  })
+
   it('that fail never fail the upload, and arrive when the platform is back', async () => {
     const { push, conversation, confirmations, emulator } = await startTestService()
     emulator.setFaults([{ route: 'POST /oauth/token', status: 503, times: 1 }])

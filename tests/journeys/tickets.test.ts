@@ -195,12 +195,16 @@ describe('a page on another origin', () => {
     }
     const { status, headers } = await pushWith(service, body.ticket, text(), '', { origin })
     expect([status, headers.get('access-control-allow-origin')]).toEqual([401, origin])
+    const policy = await fetch(`${service.url}/v1/policy`, { headers: { origin } })
+    expect(policy.headers.get('access-control-allow-origin')).toBe(origin)
   })
 
   it('that is not configured is told nothing', async () => {
     const service = await startTestService({ env: { CORS_ORIGINS: origin } })
     for (const from of ['https://evil.example.com', 'null', `${origin}.evil.com`])
       expect((await preflight(service, from)).headers.get('access-control-allow-origin')).toBeNull()
+    const policy = await fetch(`${service.url}/v1/policy`, { headers: { origin: 'https://evil.example.com' } })
+    expect(policy.headers.get('access-control-allow-origin')).toBeNull()
     const plain = await startTestService()
     expect((await preflight(plain, origin)).status).toBe(405)
   })

@@ -25,13 +25,15 @@ export interface PushRequest {
  * judged without it is judged.
  * Throws `BadRequest`, `Forbidden`, `MissingFile`, `TooSlow`, `SenderGone`, `Unauthorized` and `TooLarge` (a signature that
  * does not hold, or cannot be checked), and what intake throws.
+ *
+ * `language`: in which the sender, or its ticket, wants to be told of it.
  */
 export async function push(
   asked: PushRequest,
   sender: Sender,
   openBody: () => AsyncGenerator<Buffer>,
   intake: Intake,
-): Promise<Outcome> {
+): Promise<Outcome & { language: string | null }> {
   const key = asked.idempotencyKey === undefined ? null : parseIdempotencyKey(asked.idempotencyKey)
   const about = withinTicket(asked, sender)
   const boundary = boundaryOf(asked.contentType)
@@ -58,7 +60,8 @@ export async function push(
       atMost: asked.contentLength,
       bytes,
     }
-    return await intake(arrival, { who: sender.who, requestId: asked.requestId })
+    const outcome = await intake(arrival, { who: sender.who, requestId: asked.requestId })
+    return { ...outcome, language: about.language }
   } finally {
     // Lets go of a request that was not read to its end, so that the rest can be thrown away.
     await body.return(undefined)
