@@ -16,7 +16,7 @@ const mayImport = {
   retention: ['access/(download|prove)\\.ts', 'quarantine', 'seal', 'records', 'storage', 'telemetry'],
   intake: ['copies', 'records', 'scan', 'seal', 'storage', 'telemetry'],
   doors: ['intake', 'access', 'genesys', 'outbox', 'records', 'seal', 'telemetry'],
-  access: ['records', 'seal', 'storage', 'config(\\.ts|/kinds)'],
+  access: ['genesys', 'records', 'seal', 'storage', 'config(\\.ts|/kinds)'],
   copies: [],
   http: [
     'access',

@@ -24,6 +24,8 @@ export interface Switches {
   userState: 'active' | 'inactive'
   /** Whether tokens of users say that someone else acts in the user's place. */
   clonedUser: boolean
+  /** Whether tokens say that they were given to another app. */
+  otherClient: boolean
   /** Host names from which the deployment may be used; null: all. */
   allowedDomains: string[] | null
   /** Whether the deployment lets customers send files. */
@@ -63,6 +65,7 @@ export const defaultSwitches: Readonly<Switches> = {
   signIn: 'agent',
   userState: 'active',
   clonedUser: false,
+  otherClient: false,
   allowedDomains: null,
   agentTakesGuests: true,
   conversationDisconnect: 'ReadOnly',
@@ -98,6 +101,7 @@ const isValidFor: Record<keyof Switches, (value: unknown) => boolean> = {
   signIn: isOneOf('agent', 'otherAgent', 'supervisor', 'denied'),
   userState: isOneOf('active', 'inactive'),
   clonedUser: isBoolean,
+  otherClient: isBoolean,
   agentTakesGuests: isBoolean,
   conversationDisconnect: isOneOf('ReadOnly', 'Send'),
   conversationClear: isOneOf('enabled', 'disabled'),

@@ -25,7 +25,15 @@ await build({
   target: 'node20.19',
   // Packages are bundled too, since loading hundreds of small files is most of a start: but what carries a native file,
   // files that it serves, or a thread of its own.
-  external: ['@photostructure/sqlite', '@fastify/swagger-ui', 'pino', 'sharp', '@hyzyla/pdfium', 'pdfkit'],
+  external: [
+    '@photostructure/sqlite',
+    '@fastify/swagger-ui',
+    '@node-rs/argon2',
+    'pino',
+    'sharp',
+    '@hyzyla/pdfium',
+    'pdfkit',
+  ],
   banner: { js: "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);" },
   sourcemap: true,
 })

@@ -7,6 +7,7 @@ const target = 'src/genesys/openapi-subset.json'
 const operations = [
   ['post', '/oauth/token'],
   ['get', '/api/v2/tokens/me'],
+  ['get', '/api/v2/conversations/messages'],
   ['get', '/api/v2/conversations/{conversationId}'],
   ['patch', '/api/v2/conversations/{conversationId}/participants/{participantId}/attributes'],
   ['post', '/api/v2/conversations/messages/{conversationId}/communications/{communicationId}/messages'],

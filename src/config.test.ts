@@ -48,6 +48,7 @@ describe('without any setting', () => {
       scan: 'required',
       engines: { clamd: null, icap: null, command: null, http: null },
       genesys: null,
+      people: { login: null, originals: 'admins', sessionMs: 28_800_000 },
       pull: { queues: [], downloadHosts: [] },
       gateway: null,
       alert: null,

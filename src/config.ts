@@ -51,6 +51,21 @@ export interface Config {
     /** Null: no service user sends messages. */
     user: { clientId: string; tokenFile: string } | null
   } | null
+  people: {
+    /** Null: nobody signs in by the platform. */
+    login: {
+      clientId: string
+      organizationId: string
+      /** Any of them makes an admin. */
+      adminPermissions: string[]
+      loginUrl: string
+      apiUrl: string
+    } | null
+    /** Who is given files as they came, and not only their safe copies. */
+    originals: 'admins' | 'everyone'
+    /** Longest life of a session. */
+    sessionMs: number
+  }
   pull: { queues: string[]; downloadHosts: string[] }
   /** Null: no client connects through us. */
   gateway: {
@@ -82,6 +97,7 @@ export interface Secrets {
   pushSigningSecrets: string[]
   genesysClientSecret: string | null
   genesysUserClientSecret: string | null
+  genesysLoginClientSecret: string | null
   alertWebhookSecret: string | null
   scanHttpToken: string | null
 }
@@ -194,6 +210,20 @@ function toConfig(values: Values): Config {
                 ? null
                 : { clientId: values.GENESYS_USER_CLIENT_ID, tokenFile: join(dataDir, 'keys', 'genesys-user.json') },
           },
+    people: {
+      login:
+        values.GENESYS_LOGIN_CLIENT_ID === undefined || values.GENESYS_ORGANIZATION_ID === undefined
+          ? null
+          : {
+              clientId: values.GENESYS_LOGIN_CLIENT_ID,
+              organizationId: values.GENESYS_ORGANIZATION_ID,
+              adminPermissions: values.ADMIN_PERMISSIONS,
+              loginUrl: values.GENESYS_LOGIN_URL ?? `https://login.${values.GENESYS_DOMAIN}`,
+              apiUrl: values.GENESYS_API_URL ?? `https://api.${values.GENESYS_DOMAIN}`,
+            },
+      originals: values.ORIGINALS,
+      sessionMs: values.SESSION_MINUTES * 60_000,
+    },
     pull: { queues: values.PULL_QUEUES, downloadHosts: values.DOWNLOAD_HOSTS },
     gateway:
       values.GATEWAY_DEPLOYMENTS.length === 0
@@ -244,6 +274,7 @@ function toSecrets(values: Values): Secrets {
     pushSigningSecrets: values.PUSH_SIGNING_SECRETS,
     genesysClientSecret: values.GENESYS_CLIENT_SECRET ?? null,
     genesysUserClientSecret: values.GENESYS_USER_CLIENT_SECRET ?? null,
+    genesysLoginClientSecret: values.GENESYS_LOGIN_CLIENT_SECRET ?? null,
     alertWebhookSecret: values.ALERT_WEBHOOK_SECRET ?? null,
     scanHttpToken: values.SCAN_HTTP_TOKEN ?? null,
   }

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { askSecret } from './cli/askSecret.ts'
 import { runCli } from './cli/cli.ts'
 
 /** The process: the only file that touches it. */
@@ -31,6 +32,8 @@ await runCli(process.argv.slice(2), {
   env: process.env,
   out: (line) => void process.stdout.write(`${line}\n`),
   err: (line) => void process.stderr.write(`${line}\n`),
+  askSecret: (question) => askSecret(question, process.stdin, process.stderr),
+  isAsked: process.stdin.isTTY === true,
   isTerminal: process.stderr.isTTY === true,
   onStop: (listener) => {
     stopListener = listener

@@ -7,7 +7,6 @@ import { apiKeyCredentials } from './access/credentials.ts'
 import { createRateLimit } from './access/rate.ts'
 import { createSenders } from './access/senders.ts'
 import { createTickets } from './access/tickets.ts'
-import { apiKeyViewers } from './access/viewers.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { type Config, isPullOpen, isPushOpen, requireServable, type Secrets } from './config.ts'
 import { createCopyMaker } from './copies/maker.ts'
@@ -47,6 +46,7 @@ import { enginesOf } from './scan/engines.ts'
 import type { Scanner } from './scan/scanner.ts'
 import { createGateway } from './serviceGateway.ts'
 import { createGenesysFor, createUserFor, openGenesys } from './serviceGenesys.ts'
+import { createPeopleAccess } from './servicePeople.ts'
 import { watchPlatform } from './servicePlatform.ts'
 import { probesOf } from './serviceProbes.ts'
 import { createPulling } from './servicePull.ts'
@@ -255,7 +255,20 @@ async function compose(
   }
 
   const credentials = apiKeyCredentials(secrets.apiKeys, config.push.auth === 'none')
-  const viewers = apiKeyViewers(credentials)
+  const people = createPeopleAccess(
+    { config, secrets },
+    {
+      credentials,
+      records,
+      keys,
+      genesys: genesys ?? createGenesysFor(config, secrets, clock, events),
+      // A port that the system chose is known once we listen.
+      publicUrl: () => (config.http.port === 0 ? url : config.http.publicUrl),
+      clock,
+      events,
+    },
+  )
+  const { viewers } = people
   const tickets = createTickets({ records, keys, clock })
   const rate = createRateLimit(config.push.ratePerMinute, clock)
   const senders = createSenders({
@@ -290,6 +303,7 @@ async function compose(
     attachmentRoutes({ readers, viewers, records, keys, storage, clock, events }),
     quarantineRoutes({ viewers, decisions, records, clock, events }),
     pageRoutes({ publicUrl, language, frameAncestors: config.http.frameAncestors }),
+    people.routes,
   ]
   const app = await createServer({ version, publicUrl, trustedProxies, headersMs, events, denials }, [
     ...(roles.includes('door') ? doors : []),

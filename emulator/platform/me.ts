@@ -68,7 +68,7 @@ function tokenInfo({ clientId, userId }: Grant, switches: Switches): Schemas['To
     // Client credentials have roles, not scopes.
     authorizedScope: userId === undefined ? [] : ['conversations', 'user-basic-info'],
     OAuthClient: {
-      id: clientId,
+      id: switches.otherClient ? 'another-client' : clientId,
       name: clientOf(clientId)?.name ?? clientId,
       organization: { id: org.id },
       authorizedGrantType: userId === undefined ? 'CLIENT-CREDENTIALS' : 'CODE',

@@ -1,6 +1,6 @@
 import { org, userOf } from '../org.ts'
 import type { components } from '../platform.d.ts'
-import { type Conversation, type Participant, peerOf } from '../world/conversation.ts'
+import { type Conversation, customerOf, type Participant, peerOf } from '../world/conversation.ts'
 import type { Attachment, Message } from '../world/message.ts'
 
 type Schemas = components['schemas']
@@ -20,6 +20,7 @@ export function fullView(conversation: Conversation): Schemas['Conversation'] {
   return {
     id: conversation.id,
     startTime: conversation.startTime.toISOString(),
+    ...optional('endTime', customerOf(conversation).endTime?.toISOString()),
     address: conversation.channel.id,
     participants: conversation.participants.map((participant) => fullParticipant(conversation, participant)),
     divisions: [

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
 import { ConfigError, Conflict, NotFound, Unavailable } from '../errors.ts'
+import { accounts } from './accounts.ts'
 import { audit } from './audit.ts'
 import { backup } from './backup.ts'
 import { demo } from './demo.ts'
@@ -32,6 +33,7 @@ const commands = [
   pull,
   policy,
   genesys,
+  accounts,
   audit,
   erase,
   backup,

@@ -3,6 +3,13 @@ export interface Io {
   env: Record<string, string | undefined>
   out(line: string): void
   err(line: string): void
+  /**
+   * One line of a secret: asked of the person at the terminal, where it is not shown, or the first line of what is piped in. Throws
+   * `ConfigError` when nothing comes.
+   */
+  askSecret(question: string): Promise<string>
+  /** A person types the input. */
+  isAsked: boolean
   /** A person looks at the output. */
   isTerminal: boolean
   /** Called once when the process is asked to end. */

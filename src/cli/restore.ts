@@ -85,6 +85,8 @@ async function settle({ from, manifest, config, erased, keys }: Settled, io: Io)
     const detail = JSON.stringify({ from, began: manifest.began, auditHead: manifest.auditHead })
     const entry = { at: clock.now(), who: 'cli', what: 'restore', object: null, requestId: null } as const
     await records.audit({ ...entry, outcome: `${manifest.list.count} files`, detail })
+    // Who has signed out since is not to be signed in again.
+    await records.endAllSessions()
     const again = [...erased, ...(manifest.gone as AttachmentId[])]
     const repeated = await repeatErasures(again, { records, storage, clock, progress })
     if (again.length > 0) io.out(`${repeated} files that were erased since are erased again.`)

@@ -230,6 +230,12 @@ export const platformIds = list
   .transform((ids) => [...new Set(ids)])
   .refine((ids) => ids.every((id) => /^[A-Za-z0-9-]{1,64}$/.test(id)), 'ids of the platform, separated by commas')
 
+/** As users/me tells them. */
+export const permissions = list.refine(
+  (names) => names.every((name) => /^[A-Za-z0-9_.-]+(:[A-Za-z0-9_.*-]+){1,2}$/.test(name)),
+  'permissions such as quality:evaluation:add, separated by commas',
+)
+
 export const hostPatterns = list.refine(
   (hosts) =>
     hosts.every(

@@ -19,6 +19,7 @@ export function contradictions(values: Partial<Values>, env: Record<string, stri
     )
   if (given('GENESYS_USER_CLIENT_SECRET') && !given('GENESYS_USER_CLIENT_ID'))
     problems.push(`${prefix}GENESYS_USER_CLIENT_SECRET needs ${prefix}GENESYS_USER_CLIENT_ID.`)
+  problems.push(...signInContradictions(values, given))
   if (given('ALERT_WEBHOOK') !== given('ALERT_WEBHOOK_SECRET'))
     problems.push(`${prefix}ALERT_WEBHOOK and ${prefix}ALERT_WEBHOOK_SECRET belong together: set both or none.`)
   if (given('SCAN_HTTP_TOKEN') && !given('SCAN_HTTP_URL'))
@@ -47,6 +48,31 @@ export function contradictions(values: Partial<Values>, env: Record<string, stri
   if (values.PULL_QUEUES && values.PULL_QUEUES.length > 0 && !given('GENESYS_CLIENT_ID'))
     problems.push(`${prefix}PULL_QUEUES needs ${prefix}GENESYS_CLIENT_ID and ${prefix}GENESYS_CLIENT_SECRET.`)
   return problems
+}
+
+/** People sign in by the platform, or they do not. */
+function signInContradictions(values: Partial<Values>, given: (name: SettingName) => boolean): string[] {
+  const problems: string[] = []
+  const [id, organization] = ['GENESYS_LOGIN_CLIENT_ID', 'GENESYS_ORGANIZATION_ID'] as const
+  if (given(id) !== given(organization))
+    problems.push(
+      `${prefix}${id} and ${prefix}${organization} belong together: the client that people sign in by, and whose users are let in.`,
+    )
+  for (const name of ['GENESYS_LOGIN_CLIENT_SECRET', 'ADMIN_PERMISSIONS'] as const)
+    if (given(name) && !given(id)) problems.push(`${prefix}${name} needs ${prefix}${id}.`)
+  const { PUBLIC_URL: publicUrl, HOST: host } = values
+  const url = publicUrl ?? `http://${host?.includes(':') ? `[${host}]` : host}`
+  if (given(id) && host !== undefined && !isSafeForCookies(url))
+    problems.push(
+      `${prefix}${id} needs ${prefix}PUBLIC_URL to begin with https://, or to be on a loopback address: the cookie of a session goes nowhere else.`,
+    )
+  return problems
+}
+
+/** Whether what is said on the way to this address is between the two alone. */
+export function isSafeForCookies(url: string): boolean {
+  const { protocol, hostname } = new URL(url)
+  return protocol === 'https:' || isLoopback(hostname.replace(/^\[|\]$/g, ''))
 }
 
 /** Master keys come from one place. MASTER_KEY_FILE is a setting of its own, not the file of a secret. */

@@ -19,6 +19,7 @@ import {
   oneOf,
   origins,
   orOff,
+  permissions,
   platformIds,
   proxies,
   roleList,
@@ -78,6 +79,15 @@ export const settings = {
   GENESYS_CLIENT_SECRET: z.string().optional(),
   GENESYS_USER_CLIENT_ID: z.string().optional(),
   GENESYS_USER_CLIENT_SECRET: z.string().optional(),
+  GENESYS_LOGIN_CLIENT_ID: z.string().optional(),
+  GENESYS_LOGIN_CLIENT_SECRET: z.string().optional(),
+  GENESYS_ORGANIZATION_ID: z
+    .string()
+    .regex(/^[A-Za-z0-9-]{1,64}$/, 'the id of an organization')
+    .optional(),
+  ADMIN_PERMISSIONS: permissions.default([]),
+  ORIGINALS: oneOf('admins', 'everyone').default('admins'),
+  SESSION_MINUTES: wholeNumber(5, 7 * 24 * 60).default(480),
   GENESYS_LOGIN_URL: httpUrl.optional(),
   GENESYS_API_URL: httpUrl.optional(),
   GENESYS_GUEST_URL: guestUrl.optional(),
@@ -125,6 +135,7 @@ export const secretSettings: SettingName[] = [
   'PUSH_SIGNING_SECRETS',
   'GENESYS_CLIENT_SECRET',
   'GENESYS_USER_CLIENT_SECRET',
+  'GENESYS_LOGIN_CLIENT_SECRET',
   'ALERT_WEBHOOK_SECRET',
   'SCAN_HTTP_TOKEN',
   'DATABASE_URL',

@@ -38,6 +38,26 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v2/conversations/messages': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Get the logged-in user's active conversations and their Message participants state.
+     * @description This endpoint answers three questions:- Is the user involved in any active conversation? - Does that active conversation include Messages?  - Is the user directly participating in a Message within that conversation?
+     */
+    get: operations['getConversationsMessages']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v2/conversations/{conversationId}': {
     parameters: {
       query?: never
@@ -1006,6 +1026,10 @@ export interface components {
       errors?: components['schemas']['ErrorBody'][]
       limit?: components['schemas']['Limit']
     }
+    /** @description Shape left out of this subset (real name: ErrorInfo). */
+    ErrorInfo: {
+      [key: string]: unknown
+    }
     ExpandableWebDeployment: {
       /** @description The deployment ID */
       id?: string
@@ -1365,6 +1389,40 @@ export interface components {
        */
       parkTime?: string
     }
+    MessageConversation: {
+      /** @description The globally unique identifier for the object. */
+      id?: string
+      name?: string
+      /** @description The list of participants involved in the conversation. */
+      participants?: components['schemas']['MessageMediaParticipant'][]
+      /** @description The list of other media channels involved in the conversation. */
+      otherMediaUris?: string[]
+      /** @description The list of the most recent 20 transfer commands applied to this conversation. */
+      recentTransfers?: components['schemas']['TransferResponse'][]
+      /** @description An optional label that categorizes the conversation.  Max-utilization settings can be configured at a per-label level */
+      utilizationLabelId?: string
+      /**
+       * Format: date-time
+       * @description The time in the future, after which this conversation would be considered inactive. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      inactivityTimeout?: string
+      /** @description Identifiers of divisions associated with this conversation. */
+      divisions?: components['schemas']['ConversationDivisionMembership'][]
+      /** @description The URI for this object */
+      selfUri?: string
+    }
+    MessageConversationEntityListing: {
+      entities?: components['schemas']['MessageConversation'][]
+      pageSize?: number
+      pageNumber?: number
+      total?: number
+      lastUri?: string
+      firstUri?: string
+      selfUri?: string
+      nextUri?: string
+      previousUri?: string
+      pageCount?: number
+    }
     MessageData: {
       /** @description The globally unique identifier for the object. */
       id?: string
@@ -1462,6 +1520,176 @@ export interface components {
       name?: string
       /** @description The optional id of the the media object. */
       id?: string
+    }
+    MessageMediaParticipant: {
+      /** @description The unique participant ID. */
+      id?: string
+      /** @description The display friendly name of the participant. */
+      name?: string
+      /** @description The participant address. */
+      address?: string
+      /**
+       * Format: date-time
+       * @description The time when this participant first joined the conversation. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      startTime?: string
+      /**
+       * Format: date-time
+       * @description The timestamp when it is first put into an alerting state. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      startAlertingTime?: string
+      /**
+       * Format: date-time
+       * @description The time when this participant went connected for this media (eg: video connected time). Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      connectedTime?: string
+      /**
+       * Format: date-time
+       * @description The time when this participant went disconnected for this media (eg: video disconnected time). Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      endTime?: string
+      /**
+       * Format: date-time
+       * @description The time when this participant's hold started. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      startHoldTime?: string
+      /** @description The participant's purpose.  Values can be: 'agent', 'user', 'customer', 'external', 'acd', 'ivr */
+      purpose?: string
+      /**
+       * @description The participant's state.  Values can be: 'alerting', 'connected', 'disconnected', 'dialing', 'contacting
+       * @enum {string}
+       */
+      state?:
+        | 'alerting'
+        | 'dialing'
+        | 'contacting'
+        | 'offering'
+        | 'connected'
+        | 'disconnected'
+        | 'terminated'
+        | 'converting'
+        | 'uploading'
+        | 'transmitting'
+        | 'parked'
+        | 'none'
+      /**
+       * @description The participant's direction.  Values can be: 'inbound' or 'outbound'
+       * @enum {string}
+       */
+      direction?: 'inbound' | 'outbound'
+      /**
+       * @description The reason the participant was disconnected from the conversation.
+       * @enum {string}
+       */
+      disconnectType?:
+        | 'endpoint'
+        | 'endpoint.donotdisturb'
+        | 'client'
+        | 'system'
+        | 'transfer'
+        | 'transfer.conference'
+        | 'transfer.consult'
+        | 'transfer.donotdisturb'
+        | 'transfer.forward'
+        | 'transfer.noanswer'
+        | 'transfer.notavailable'
+        | 'transport.failure'
+        | 'error'
+        | 'peer'
+        | 'other'
+        | 'spam'
+        | 'inactivity'
+        | 'session.expired'
+        | 'takeover'
+      /** @description Value is true when the participant is on hold. */
+      held?: boolean
+      /** @description Value is true when the participant requires wrap-up. */
+      wrapupRequired?: boolean
+      /** @description The wrap-up prompt indicating the type of wrap-up to be performed. */
+      wrapupPrompt?: string
+      /** @description List of roles this participant's media has had on the conversation, ie monitor, coach, etc */
+      mediaRoles?: string[]
+      user?: components['schemas']['DomainEntityRef']
+      queue?: components['schemas']['DomainEntityRef']
+      team?: components['schemas']['DomainEntityRef']
+      /** @description A list of ad-hoc attributes for the participant. */
+      attributes?: {
+        [key: string]: string
+      }
+      errorInfo?: components['schemas']['ErrorInfo']
+      script?: components['schemas']['DomainEntityRef']
+      /** @description The amount of time the participant has to complete wrap-up. */
+      wrapupTimeoutMs?: number
+      /** @description Value is true when the participant has skipped wrap-up. */
+      wrapupSkipped?: boolean
+      /** @description Specifies how long the agent has to answer an interaction before being marked as not responding. */
+      alertingTimeoutMs?: number
+      /** @description The source provider for the communication. */
+      provider?: string
+      externalContact?: components['schemas']['DomainEntityRef']
+      /** @description If this participant represents an external contact, then this will be the initial division for the external contact. This value will not be updated if the external contact is reassigned. */
+      externalContactInitialDivisionId?: string
+      externalOrganization?: components['schemas']['DomainEntityRef']
+      wrapup?: components['schemas']['Wrapup']
+      /** @description The peer communication corresponding to a matching leg for this communication. */
+      peer?: string
+      /**
+       * @description The reason specifying why participant flagged the conversation.
+       * @enum {string}
+       */
+      flaggedReason?: 'general'
+      journeyContext?: components['schemas']['JourneyContext']
+      conversationRoutingData?: components['schemas']['ConversationRoutingData']
+      /**
+       * Format: date-time
+       * @description The timestamp when this participant started after-call work. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      startAcwTime?: string
+      /**
+       * Format: date-time
+       * @description The timestamp when this participant ended after-call work. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      endAcwTime?: string
+      /**
+       * Format: date-time
+       * @description The time when this participant's communication was last parked.  Does not reset on resume. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      parkTime?: string
+      /**
+       * Format: date-time
+       * @description The time when this participant's communications will resume. Date time is represented as an ISO-8601 string. For example: yyyy-MM-ddTHH:mm:ss[.mmm]Z
+       */
+      resumeTime?: string
+      toAddress?: components['schemas']['Address']
+      fromAddress?: components['schemas']['Address']
+      /** @description Message instance details on the communication. */
+      messages?: components['schemas']['MessageDetails'][]
+      /**
+       * @description Indicates the type of message platform from which the message originated.
+       * @enum {string}
+       */
+      type?:
+        | 'apple'
+        | 'facebook'
+        | 'instagram'
+        | 'kakao'
+        | 'line'
+        | 'open'
+        | 'sms'
+        | 'telegram'
+        | 'twitter'
+        | 'webmessaging'
+        | 'whatsapp'
+        | 'unknown'
+      /** @description Indicates the country where the recipient is associated in ISO 3166-1 alpha-2 format. */
+      recipientCountry?: string
+      /** @description The type of the recipient. Eg: Provisioned phoneNumber is the recipient for sms message type. */
+      recipientType?: string
+      /** @description If true, the participant member is authenticated. */
+      authenticated?: boolean
+      /** @description The ID of the participant being monitored when performing a message monitor. */
+      monitoredParticipantId?: string
+      monitoredParticipant?: components['schemas']['AddressableEntityRef']
     }
     MessageSticker: {
       /** @description The location of the sticker, useful for retrieving it */
@@ -1765,6 +1993,10 @@ export interface components {
       /** @description User id of the original native user */
       id?: string
       organization?: components['schemas']['Entity']
+    }
+    /** @description Shape left out of this subset (real name: TransferResponse). */
+    TransferResponse: {
+      [key: string]: unknown
     }
     User: {
       /** @description The globally unique identifier for the object. */
@@ -2145,6 +2377,36 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['TokenInfo']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthorized']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['PayloadTooLarge']
+      415: components['responses']['UnsupportedMediaType']
+      429: components['responses']['TooManyRequests']
+      500: components['responses']['InternalServerError']
+      503: components['responses']['ServiceUnavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  getConversationsMessages: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Success */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['MessageConversationEntityListing']
         }
       }
       400: components['responses']['BadRequest']

@@ -67,3 +67,8 @@ export function mayHaveFile(metadata: { content?: { contentType?: string }[] } |
 }
 
 export const hasEnded = ({ endTime }: Conversation): boolean => endTime !== undefined && endTime !== null
+
+/** Whether this user takes, or took, part in it as an agent. */
+export function hadAgent({ participants }: Conversation, userId: string): boolean {
+  return (participants ?? []).some((one) => one.purpose === 'agent' && one.userId === userId)
+}

@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream'
 import { z } from 'zod'
 import { type DownloadParts, openContent } from '../access/download.ts'
-import type { Viewers } from '../access/viewers.ts'
+import type { Viewer, Viewers } from '../access/viewers.ts'
 import { type Attachment, parseAttachmentId } from '../attachment.ts'
-import { BadRequest, Damaged } from '../errors.ts'
+import { BadRequest, Damaged, NotFound } from '../errors.ts'
 import { type EraseParts, erase } from '../retention/erase.ts'
 import { answerProblem } from './answer.ts'
 import { letView } from './letIn.ts'
@@ -24,7 +24,7 @@ const problems = (...statuses: number[]) => Object.fromEntries(statuses.map((sta
 export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
   const { viewers, records, events } = parts
   const params = z.object({ id: z.string() })
-  const security = [{ apiKey: [] }]
+  const security = [{ apiKey: [] }, { session: [] }]
   const tags = ['attachments']
 
   const { found, audit } = readsOf(parts)
@@ -35,14 +35,16 @@ export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
       url: '/v1/attachments',
       schema: {
         summary: 'Lists attachments, newest first',
+        description: 'An agent names a conversation of theirs; another one is not there.',
         tags,
         security,
         querystring: listQuery,
-        response: { 200: listAnswer, ...problems(400, 401, 403, 503) },
+        response: { 200: listAnswer, ...problems(400, 401, 403, 404, 429, 503) },
       },
       onRequest: letView(viewers, 'read'),
       handler: async (request) => {
         const { cursor, limit, ...asked } = request.query
+        await requireListed(request.viewer, asked.conversationId)
         const items = await records.listAttachments({
           ...asked,
           limit: limit + 1,
@@ -153,6 +155,14 @@ export function attachmentRoutes(parts: AttachmentRouteParts): Routes {
         erase(parseAttachmentId(request.params.id), { who: request.who ?? 'anyone', requestId: request.id }, parts),
     })
   }
+}
+
+/** Who does not see all names a conversation of theirs. Throws `BadRequest` without one, `NotFound` for another. */
+async function requireListed(viewer: Viewer | null, conversationId: string | undefined): Promise<void> {
+  if (viewer?.seesAll) return
+  if (conversationId === undefined)
+    throw new BadRequest('bad_request', 'conversationId: needed by who does not see all')
+  if (!(await viewer?.sees(conversationId))) throw new NotFound('conversation')
 }
 
 async function* withFirst(

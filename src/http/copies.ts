@@ -26,7 +26,7 @@ export function copyRoutes(parts: CopyRouteParts): Routes {
   const { found, audit } = readsOf(parts)
   const params = z.object({ id: z.string() })
   const tags = ['attachments']
-  const security = [{ apiKey: [] }]
+  const security = [{ apiKey: [] }, { session: [] }]
 
   async function copyOf(
     text: string,

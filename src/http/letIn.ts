@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Credentials } from '../access/credentials.ts'
 import type { Viewers } from '../access/viewers.ts'
 import type { Scope } from '../config/kinds.ts'
+import { Forbidden } from '../errors.ts'
 
 /** A hook that lets in only who has this scope, before anything of the body is read, and notes who it is. */
 export function letIn(credentials: Credentials, scope: Scope) {
@@ -16,5 +17,14 @@ export function letView(viewers: Viewers, scope: Scope) {
     const viewer = await viewers.require({ method: request.method, headers: request.headers }, scope)
     request.viewer = viewer
     request.who = viewer.who
+  }
+}
+
+/** The same for what tells of the whole installation: only for who sees all of it. */
+export function letViewAll(viewers: Viewers, scope: Scope) {
+  const view = letView(viewers, scope)
+  return async (request: FastifyRequest): Promise<void> => {
+    await view(request)
+    if (!request.viewer?.seesAll) throw new Forbidden('This tells of all conversations.', request.who)
   }
 }

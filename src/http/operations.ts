@@ -4,7 +4,7 @@ import type { Viewers } from '../access/viewers.ts'
 import { type Policy, toldPolicy } from '../intake/policy.ts'
 import type { Readiness } from '../telemetry/health.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
-import { letView } from './letIn.ts'
+import { letView, letViewAll } from './letIn.ts'
 import type { Routes } from './server.ts'
 import { policyShape, readyShape } from './shapes.ts'
 
@@ -50,7 +50,7 @@ export function operationRoutes({ viewers, ready, metrics, policy, scan, docs }:
       url: '/metrics',
       config: { media: 'text/plain' },
       schema: { summary: 'For Prometheus', tags, security: [{ apiKey: [] }], produces: ['text/plain'] },
-      onRequest: letView(viewers, 'read'),
+      onRequest: letViewAll(viewers, 'read'),
       handler: async (_request, reply) =>
         reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
     })

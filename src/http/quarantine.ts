@@ -22,7 +22,7 @@ const problems = (...statuses: number[]) => Object.fromEntries(statuses.map((sta
 export function quarantineRoutes(parts: QuarantineRouteParts): Routes {
   const { viewers, decisions, records } = parts
   const { audit } = readsOf(parts)
-  const security = [{ apiKey: [] }]
+  const security = [{ apiKey: [] }, { session: [] }]
   const tags = ['quarantine']
   const params = z.object({ id: z.string() })
 

@@ -191,6 +191,12 @@ export async function createServer(
       components: {
         securitySchemes: {
           apiKey: { type: 'http', scheme: 'bearer' },
+          session: {
+            type: 'apiKey',
+            in: 'cookie',
+            name: '__Host-clipgate',
+            description: 'Of a person, from `POST /v1/session`.',
+          },
           ticket: { type: 'apiKey', in: 'header', name: 'Authorization', description: '`Ticket <ticket>`' },
           signature: {
             type: 'apiKey',

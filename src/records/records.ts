@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Clock } from '../clock.ts'
+import { accountOf, accounts, addAccount, hasAccounts, removeAccount, setPassword } from './questions/accounts.ts'
 import { alertState, forgetAlerts, leaseAlerts, releaseAlerts, settleAlert } from './questions/alerts.ts'
 import {
   attachment,
@@ -66,6 +67,15 @@ import {
   rewrapKeys,
 } from './questions/rotation.ts'
 import { beginScrub, leaseScrub, releaseScrub, scrubState, settleScrub } from './questions/scrub.ts'
+import {
+  endAllSessions,
+  endSession,
+  forgetSessions,
+  keepSession,
+  session,
+  sessionIsLive,
+  touchSession,
+} from './questions/sessions.ts'
 import { earlierDelivery, forgetDeliveries, settle } from './questions/settle.ts'
 import { storedCount, storedPage } from './questions/stored.ts'
 import { forgetSpent, keepTicket, signatureUsed, spend, ticket } from './questions/tickets.ts'
@@ -101,6 +111,11 @@ export const reads = {
   auditHas,
   ticket,
   signatureUsed,
+  session,
+  sessionIsLive,
+  accounts,
+  accountOf,
+  hasAccounts,
   quotaUsed,
   pulledOf,
   knownMessages,
@@ -128,6 +143,14 @@ export const changes = {
   keepTicket,
   spend,
   forgetSpent,
+  keepSession,
+  touchSession,
+  endSession,
+  forgetSessions,
+  endAllSessions,
+  addAccount,
+  setPassword,
+  removeAccount,
   forgetUsage,
   settle,
   forgetDeliveries,

@@ -18,6 +18,8 @@ export interface Schema {
     expires_at: number
   }
   conversation_usage: { conversation_id: string; day: string; files: number; bytes: number }
+  sessions: SessionRow
+  accounts: { name: string; role: string; hash: string; made_at: number; set_at: number }
   used_signatures: { digest: string; until: number }
   lookups: LookupRow
   fetches: FetchRow
@@ -108,6 +110,20 @@ export interface ConfirmationRow {
   created_at: number
   settled_at: number | null
   round: number
+}
+
+export interface SessionRow {
+  id: string
+  digest: string
+  kind: string
+  subject: string
+  name: string
+  role: string
+  master_key_id: string
+  token: Uint8Array | null
+  began_at: number
+  expires_at: number
+  live_until: number
 }
 
 export interface GatewayFileRow {

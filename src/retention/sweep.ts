@@ -131,6 +131,7 @@ export async function sweep({ retentionDays, signal }: SweepOptions, parts: Swee
     completedBefore: new Date(now.getTime() - lookupKeptDays * dayMs),
   })
   await records.forgetSpent(now)
+  await records.forgetSessions(now)
   await records.forgetAlerts({ before: new Date(now.getTime() - deliveryKeptDays * dayMs) })
   await records.forgetLookups({ before: new Date(now.getTime() - lookupKeptDays * dayMs) })
   // A day more than ours: nodes may differ in what day it is.

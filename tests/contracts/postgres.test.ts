@@ -6,6 +6,7 @@ import { keyContract } from './keys.ts'
 import { pullContract } from './pulls.ts'
 import { recordsContract } from './records.ts'
 import { scrubContract } from './scrubs.ts'
+import { sessionContract } from './sessions.ts'
 
 describe.skipIf(!hasPostgres)('needs apt-get install --no-install-recommends postgresql', () => {
   const { records } = postgresForThisFile()
@@ -15,4 +16,5 @@ describe.skipIf(!hasPostgres)('needs apt-get install --no-install-recommends pos
   scrubContract('PostgreSQL', records)
   gatewayContract('PostgreSQL', records)
   keyContract('PostgreSQL', records)
+  sessionContract('PostgreSQL', records)
 })

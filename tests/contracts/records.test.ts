@@ -5,6 +5,7 @@ import { keyContract } from './keys.ts'
 import { pullContract } from './pulls.ts'
 import { recordsContract } from './records.ts'
 import { scrubContract } from './scrubs.ts'
+import { sessionContract } from './sessions.ts'
 
 recordsContract('SQLite', temporaryRecords)
 pullContract('SQLite', temporaryRecords)
@@ -12,3 +13,4 @@ holdContract('SQLite', temporaryRecords)
 scrubContract('SQLite', temporaryRecords)
 gatewayContract('SQLite', temporaryRecords)
 keyContract('SQLite', temporaryRecords)
+sessionContract('SQLite', temporaryRecords)

@@ -22,6 +22,9 @@ export const auditKinds = {
   pull_retry: 'files that could not be fetched were made due again',
   pull_backfill: 'old conversations are to be looked at, in this run',
   policy_push: 'a supported content profile of Genesys Cloud is to let in what we take',
+  sign_in: 'a person signed in, and has a session',
+  sign_out: 'a session was ended before its time, and why',
+  account_change: 'a local account was made or removed, or has another password',
   user_sign_in: 'a service user signed in, whose token sends messages',
   user_sign_out: 'the service user was forgotten',
   request_refuse: 'somebody known asked for what they may not have, or cannot have as things stand',
@@ -48,10 +51,10 @@ export type AuditKind = keyof typeof auditKinds
  */
 export interface AuditEntry {
   at: Date
-  /** An API key's name, `anyone` at an open door, `cli`, `sweep`; in brackets what is none of these. */
+  /** An API key's name, `user:` or `account:` and a person, `anyone` at an open door, `cli`, `sweep`; in brackets what is none of these. */
   who: string
   what: AuditKind
-  /** An attachment's id or a master key's; null when it was about none. */
+  /** The id of an attachment, a master key or a session, or an account's name; null when it was about none. */
   object: string | null
   outcome: string
   requestId: string | null

@@ -215,7 +215,7 @@ export type Retired =
   | { kind: 'needed'; by: NeededBy }
 
 /**
- * Retires a master key that nothing needs any more. It writes before it looks, and looks at what the others have committed by then:
+ * Retires a master key that nothing needs any more; sessions that were begun under it end. It writes before it looks, and looks at what the others have committed by then:
  * a file that is settled under it meanwhile is waited for, or finds it retired (`isRetired`). NOTE: on PostgreSQL this must not be
  * serializable: what is looked at would be as it was when this began.
  */
@@ -235,8 +235,16 @@ export async function retireMasterKey(db: Kysely<Schema>, { id, by }: { id: stri
   if (!waited && key.until === null) throw new Undo<Retired>({ kind: 'current' })
   const needed = await neededBy(db, { id, until: key.until, now: by.at })
   if (needed) throw new Undo<Retired>({ kind: 'needed', by: needed })
-  await audit(db, { ...by, what: 'key_retire', object: id, outcome: 'retired', detail: null })
+  const ended = await endSessionsUnder(db, id)
+  const detail = ended === 0 ? null : JSON.stringify({ sessionsEnded: ended })
+  await audit(db, { ...by, what: 'key_retire', object: id, outcome: 'retired', detail })
   return { kind: 'retired' }
+}
+
+/** People who signed in under it sign in again: a session is not worth waiting for, and is known by no other key. */
+async function endSessionsUnder(db: Kysely<Schema>, masterKeyId: string): Promise<number> {
+  const { numDeletedRows } = await db.deleteFrom('sessions').where('master_key_id', '=', masterKeyId).executeTakeFirst()
+  return Number(numDeletedRows)
 }
 
 /** `until`: when another became current. A process may have gone on with it for a while. */

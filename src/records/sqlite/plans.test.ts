@@ -15,6 +15,7 @@ import { heldTooLong, leaseHeld, listHeld } from '../questions/quarantine.ts'
 import { leaseRescan } from '../questions/rescan.ts'
 import { keysUnder, rewrapKeys } from '../questions/rotation.ts'
 import { leaseScrub } from '../questions/scrub.ts'
+import { forgetSessions, session, sessionIsLive, touchSession } from '../questions/sessions.ts'
 import { storedPage } from '../questions/stored.ts'
 import { knownVerdicts } from '../questions/verdicts.ts'
 import { openDatabase } from './database.ts'
@@ -69,6 +70,13 @@ describe('what is asked often goes through an index, and sorts nothing', () => {
     ['what is under each master key', (db) => filesByMasterKey(db)],
     ['keys to be wrapped anew', (db) => keysUnder(db, { masterKeyId: 'mk_a', after: 'att_1', limit: 500 })],
     ['keys that are wrapped anew', (db) => rewrapKeys(db, { keys: [rewrapped] })],
+    ['a session by its secret', (db) => session(db, { digests: ['d1', 'd2'], now })],
+    ['whether a session goes on', (db) => sessionIsLive(db, { id: 'ses_1', now })],
+    [
+      'a session that is used',
+      (db) => touchSession(db, { id: 'ses_1', now, liveUntil: now, name: 'Maria', role: 'agent' }),
+    ],
+    ['sessions that are over', (db) => forgetSessions(db, now)],
     ['the walk that proves', (db) => leaseScrub(db, { lease: 'x', now, until: now, withinMs: 1, limit: 20 })],
     [
       'a page of stored files',

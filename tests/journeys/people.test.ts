@@ -1,0 +1,396 @@
+import { describe, expect, it } from 'vitest'
+import { org } from '../../emulator/org.ts'
+import { type Clock, systemClock } from '../../src/clock.ts'
+import { jpeg, text } from '../fixtures/files.ts'
+import { keys, startTestService, type TestService } from '../harness.ts'
+import { codeFrom, type Person, personAt, signInAs, signInSettings } from '../people.ts'
+
+/** A service that people sign in to, by a clock that the test moves on. */
+async function started(env: Record<string, string> = {}) {
+  let aheadMs = 0
+  const clock: Clock = { ...systemClock, now: () => new Date(Date.now() + aheadMs) }
+  const service = await startTestService({ env: { ...signInSettings, ...env }, overrides: { clock } })
+  const later = (minutes: number) => {
+    aheadMs += minutes * 60_000
+  }
+  /** A file in a conversation that this agent is in. */
+  const fileOf = async (agentUserId: string) => {
+    const { id } = service.emulator.createConversation({ agentUserId })
+    const { attachment } = (await service.push(await jpeg(), { conversationId: id })).body
+    return { conversationId: id, id: attachment.id }
+  }
+  return { service, later, fileOf }
+}
+
+/** How each way of looking at a file is answered. */
+async function looks(person: Person, { conversationId, id }: { conversationId: string; id: string }) {
+  const one = `/v1/attachments/${id}`
+  const statuses: Record<string, number> = {}
+  for (const [name, path] of [
+    ['list', `/v1/attachments?conversationId=${conversationId}`],
+    ['one', one],
+    ['preview', `${one}/preview`],
+  ] as const)
+    statuses[name] = (await person.ask('GET', path)).status
+  return statuses
+}
+
+const all = { list: 200, one: 200, preview: 200 }
+const none = { list: 404, one: 404, preview: 404 }
+
+async function trail({ get }: TestService, object: string): Promise<string[]> {
+  const { body } = await get<{ items: { id: string }[] }>(`/v1/attachments?q=${object}`)
+  return body.items.map(({ id }) => id)
+}
+
+describe('an agent who signs in by Genesys Cloud', () => {
+  it('has a session in a cookie that no page reads and no other site shares, and is told who they are', async () => {
+    const { service } = await started()
+    const agent = await signInAs(service, 'agent')
+    const { status, headers, body } = agent.answer
+    expect(status).toBe(201)
+    expect(headers.get('set-cookie')).toMatch(
+      /^__Host-clipgate=[A-Za-z0-9_-]{43}; Path=\/; Secure; HttpOnly; SameSite=None; Partitioned$/,
+    )
+    expect(headers.get('cache-control')).toBe('no-store')
+    expect(headers.get('access-control-allow-origin')).toBeNull()
+    expect(body).toEqual({
+      who: { id: `user:${org.agent.id}`, name: org.agent.name },
+      role: 'agent',
+      seesAll: false,
+      mayOriginals: false,
+      expiresAt: expect.any(String),
+    })
+    const left = Date.parse(String(body.expiresAt)) - Date.now()
+    expect(Math.round(left / 60_000)).toBe(480)
+    expect((await agent.ask('GET', '/v1/session')).body).toEqual(body)
+  })
+
+  it('sees the files of their conversation while they are in it and when it has ended, and nothing of another’s', async () => {
+    const { service, later, fileOf } = await started()
+    const [mine, others] = [await fileOf(org.agent.id), await fileOf(org.otherAgent.id)]
+    const agent = await signInAs(service, 'agent')
+    expect(await looks(agent, mine)).toEqual(all)
+    expect(await looks(agent, others)).toEqual(none)
+    const content = await agent.ask('GET', `/v1/attachments/${others.id}/content`)
+    expect([403, 404]).toContain(content.status)
+    for (const { conversationId } of [mine, others]) service.emulator.endConversation(conversationId)
+    later(2)
+    expect(await looks(agent, mine)).toEqual(all)
+    expect(await looks(agent, others)).toEqual(none)
+  })
+
+  it('sees it by their own token where the backend has no client', async () => {
+    const { service, later, fileOf } = await started({ GENESYS_CLIENT_ID: '', GENESYS_CLIENT_SECRET: '' })
+    const [mine, others] = [await fileOf(org.agent.id), await fileOf(org.otherAgent.id)]
+    for (const { conversationId } of [mine, others]) service.emulator.endConversation(conversationId)
+    later(2)
+    const agent = await signInAs(service, 'agent')
+    expect([await looks(agent, mine), await looks(agent, others)]).toEqual([all, none])
+  })
+
+  it('sees it no more when it has gone on to somebody else, who sees it within seconds', async () => {
+    const { service, later, fileOf } = await started()
+    const file = await fileOf(org.agent.id)
+    const [maria, otto] = [await signInAs(service, 'agent'), await signInAs(service, 'otherAgent')]
+    expect([await looks(maria, file), await looks(otto, file)]).toEqual([all, none])
+    service.emulator.disconnectAgent(file.conversationId)
+    service.emulator.connectAgent(file.conversationId, org.otherAgent.id)
+    later(10 / 60)
+    expect(await looks(otto, file)).toEqual(all)
+    later(50 / 60)
+    expect(await looks(maria, file)).toEqual(none)
+  })
+
+  it('names a conversation, changes nothing, and is told nothing of the whole installation', async () => {
+    const { service, fileOf } = await started()
+    const file = await fileOf(org.agent.id)
+    const unbound = (await service.push(text())).body.attachment
+    const agent = await signInAs(service, 'agent')
+    const status = async (method: string, path: string, body?: unknown) =>
+      (await agent.ask(method, path, { body })).status
+    expect(await status('GET', '/v1/attachments')).toBe(400)
+    expect(await status('GET', `/v1/attachments?q=${file.id}`)).toBe(400)
+    expect(await status('GET', '/v1/attachments?conversationId=../nothing')).toBe(404)
+    expect(await status('GET', `/v1/attachments/${unbound.id}`)).toBe(404)
+    expect(await status('DELETE', `/v1/attachments/${file.id}`)).toBe(403)
+    expect(await status('POST', `/v1/attachments/${file.id}/hold`, { reason: 'x' })).toBe(403)
+    expect(await status('GET', '/v1/quarantine')).toBe(403)
+    expect(await status('GET', '/metrics')).toBe(403)
+    expect(await status('POST', '/v1/tickets', { conversationId: file.conversationId })).toBe(401)
+    expect((await service.get<{ state: string }>(`/v1/attachments/${file.id}`)).body.state).toBe('accepted')
+    expect(await trail(service, unbound.id)).toEqual([unbound.id])
+  })
+})
+
+describe('a user with one of the permissions that make an admin', () => {
+  it('sees and changes all, and is in the audit trail by their id', async () => {
+    const { service, fileOf } = await started()
+    const file = await fileOf(org.agent.id)
+    const unbound = (await service.push(text())).body.attachment
+    const admin = await signInAs(service, 'supervisor')
+    expect(admin.answer.body).toMatchObject({ role: 'admin', seesAll: true, mayOriginals: true })
+    expect(await looks(admin, file)).toEqual(all)
+    expect((await admin.ask('GET', '/v1/attachments')).body.items).toHaveLength(2)
+    expect((await admin.ask('GET', `/v1/attachments/${unbound.id}`)).status).toBe(200)
+    expect((await admin.ask('GET', '/v1/quarantine')).status).toBe(200)
+    expect((await admin.ask('GET', '/metrics')).status).toBe(200)
+    const erased = await admin.ask('DELETE', `/v1/attachments/${file.id}`)
+    expect([erased.status, erased.body.key]).toEqual([200, 'destroyed'])
+    const lines = service.logged.filter(({ who }) => who === `user:${org.supervisor.id}`)
+    expect(lines.map(({ route }) => route)).toContain('/v1/attachments/:id')
+  })
+
+  it('loses it with the permission, within a minute: nobody has it by an old answer', async () => {
+    const { service, later } = await started({ ADMIN_PERMISSIONS: '' })
+    const supervisor = await signInAs(service, 'supervisor')
+    expect(supervisor.answer.body).toMatchObject({ role: 'agent', seesAll: false })
+    later(2)
+    expect((await supervisor.ask('GET', '/v1/quarantine')).status).toBe(403)
+  })
+})
+
+describe('everyone gets originals', () => {
+  it('where the settings say so', async () => {
+    const { service } = await started({ ORIGINALS: 'everyone' })
+    expect((await signInAs(service, 'agent')).answer.body).toMatchObject({ role: 'agent', mayOriginals: true })
+  })
+})
+
+describe('is not let in', () => {
+  const refused = (answer: { status: number; headers: Headers; body: { code?: string; detail?: string } }) => {
+    expect(answer.headers.get('set-cookie')).toBeNull()
+    return [answer.status, answer.body.code, answer.body.detail]
+  }
+
+  it.each([
+    ['a user who is not active', { userState: 'inactive' }, 'This user is not active in Genesys Cloud.'],
+    ['somebody in the place of a user', { clonedUser: true }, 'Somebody else acts in the place of this user.'],
+    ['a token of another application', { otherClient: true }, 'This token was given to another application.'],
+  ] as const)('%s', async (_, switches, detail) => {
+    const { service } = await started()
+    service.emulator.setSwitches(switches)
+    expect(refused((await signInAs(service, 'agent')).answer)).toEqual([403, 'forbidden', detail])
+  })
+
+  it('a user of another organization', async () => {
+    const { service } = await started({ GENESYS_ORGANIZATION_ID: '00000000-0000-4000-8000-00000000a002' })
+    expect(refused((await signInAs(service, 'agent')).answer)).toEqual([
+      403,
+      'forbidden',
+      'This user is of another organization.',
+    ])
+  })
+
+  it('whoever comes without a good code, or with one that was used, or for another client', async () => {
+    const { service } = await started()
+    const person = personAt(service)
+    const redirectUri = `${service.url}/sign-in`
+    const authorizeUrl = `${service.emulator.url}/oauth/authorize`
+    const given = await codeFrom(authorizeUrl, { clientId: org.page.id, redirectUri })
+    const anothers = await codeFrom(authorizeUrl, { clientId: org.client.id, redirectUri })
+    const elsewhere = await codeFrom(authorizeUrl, { clientId: org.page.id, redirectUri: 'http://127.0.0.1:9/sign-in' })
+    const { codeVerifier } = given
+    const post = async (body: object) => refused(await person.ask('POST', '/v1/session', { body }))
+    const no = [401, 'unauthorized', 'Genesys Cloud does not take this sign-in. Begin again.']
+    for (const { code, codeVerifier } of [anothers, elsewhere, { ...given, codeVerifier: 'v'.repeat(43) }])
+      expect(await post({ code, codeVerifier })).toEqual(no)
+    // A code that was tried with a wrong verifier is spent.
+    expect(await post({ code: given.code, codeVerifier })).toEqual(no)
+    const [status, code] = await post({ code: given.code })
+    expect([status, code]).toEqual([400, 'bad_request'])
+    service.emulator.setSwitches({ signIn: 'denied' })
+    const denied = await codeFrom(authorizeUrl, { clientId: org.page.id, redirectUri })
+    expect([denied.code, denied.error]).toEqual([null, 'access_denied'])
+    expect((await post({ code: 'made-up', codeVerifier })).slice(0, 2)).toEqual([401, 'unauthorized'])
+  })
+
+  it('anybody by Genesys Cloud, where that is not set up', async () => {
+    const service = await startTestService()
+    const person = personAt(service)
+    expect((await person.ask('GET', '/v1/sign-in')).body).toEqual({ genesys: null, local: false })
+    const body = { code: 'made-up', codeVerifier: 'v'.repeat(43) }
+    expect(refused(await person.ask('POST', '/v1/session', { body })).slice(0, 2)).toEqual([403, 'forbidden'])
+  })
+})
+
+describe('a session ends', () => {
+  const session = async (person: Person) => {
+    const { status, body } = await person.ask('GET', '/v1/session')
+    return [status, body.code]
+  }
+  const over = [401, 'unauthorized']
+
+  it('when it was not used for an hour, and not while it is', async () => {
+    const { service, later } = await started()
+    const agent = await signInAs(service, 'agent')
+    for (const minutes of [59, 59]) {
+      later(minutes)
+      expect((await session(agent))[0]).toBe(200)
+    }
+    later(60)
+    expect(await session(agent)).toEqual(over)
+  })
+
+  it('after its whole life, however much it is used, and no later than its token', async () => {
+    const { service, later } = await started({ SESSION_MINUTES: '100' })
+    const agent = await signInAs(service, 'agent')
+    service.emulator.setSwitches({ tokenLifetimeSeconds: 600 })
+    const short = await signInAs(service, 'agent')
+    later(10)
+    expect([await session(short), (await session(agent))[0]]).toEqual([over, 200])
+    later(50)
+    expect((await session(agent))[0]).toBe(200)
+    later(40)
+    expect(await session(agent)).toEqual(over)
+    await service.service.sweep()
+    later(-100)
+    // The sweep has forgotten it: no clock that is set back brings it back.
+    expect(await session(agent)).toEqual(over)
+  })
+
+  it('by signing out, at once, here and wherever the cookie was copied to', async () => {
+    const { service, fileOf } = await started()
+    const file = await fileOf(org.agent.id)
+    const agent = await signInAs(service, 'agent')
+    const thief = personAt(service, agent.cookie())
+    const other = await signInAs(service, 'agent')
+    expect(await looks(thief, file)).toEqual(all)
+    const out = await agent.ask('DELETE', '/v1/session')
+    expect([out.status, out.headers.get('set-cookie')]).toEqual([
+      204,
+      '__Host-clipgate=; Path=/; Secure; HttpOnly; SameSite=None; Partitioned; Max-Age=0',
+    ])
+    expect(await session(thief)).toEqual(over)
+    expect((await thief.ask('GET', `/v1/attachments/${file.id}`)).status).toBe(401)
+    expect((await session(other))[0]).toBe(200)
+    expect((await agent.ask('DELETE', '/v1/session')).status).toBe(204)
+  })
+
+  it('by signing in anew in the same browser', async () => {
+    const { service } = await started()
+    const agent = await signInAs(service, 'agent')
+    const before = personAt(service, agent.cookie())
+    const { code, codeVerifier } = await codeFrom(`${service.emulator.url}/oauth/authorize`, {
+      clientId: org.page.id,
+      redirectUri: `${service.url}/sign-in`,
+    })
+    expect((await agent.ask('POST', '/v1/session', { body: { code, codeVerifier } })).status).toBe(201)
+    expect([await session(before), (await session(agent))[0]]).toEqual([over, 200])
+  })
+
+  it.each([
+    ['its token is revoked', ({ emulator }: TestService) => emulator.revokeTokens()],
+    ['its user is not active any more', ({ emulator }: TestService) => emulator.setSwitches({ userState: 'inactive' })],
+    ['somebody takes its user’s place', ({ emulator }: TestService) => emulator.setSwitches({ clonedUser: true })],
+  ])('within a minute when %s, and for good', async (_, happens) => {
+    const { service, later } = await started()
+    const agent = await signInAs(service, 'agent')
+    expect((await session(agent))[0]).toBe(200)
+    happens(service)
+    later(1)
+    expect(await session(agent)).toEqual(over)
+    service.emulator.setSwitches({ userState: 'active', clonedUser: false })
+    expect(await session(agent)).toEqual(over)
+  })
+
+  it('for nobody who makes one up, or brings one along with a key', async () => {
+    const { service } = await started()
+    const agent = await signInAs(service, 'agent')
+    const [name] = agent.cookie()!.split('=')
+    expect(await session(personAt(service, `${name}=${'x'.repeat(43)}`))).toEqual(over)
+    expect(await session(personAt(service, `${name}=`))).toEqual(over)
+    // With an Authorization header the cookie does not count.
+    const wrong = { headers: { authorization: 'Bearer wrong-wrong-wrong-wrong' } }
+    expect((await agent.ask('GET', '/v1/session', wrong)).status).toBe(401)
+    const key = { headers: { authorization: `Bearer ${keys.read}` } }
+    expect((await agent.ask('GET', '/v1/attachments', key)).status).toBe(200)
+  })
+})
+
+describe('while Genesys Cloud is out of reach', () => {
+  it('nobody is shown anything on an old answer, nobody is signed out for it, and all goes on when it is back', async () => {
+    const { service, later, fileOf } = await started()
+    const file = await fileOf(org.agent.id)
+    const agent = await signInAs(service, 'agent')
+    expect(await looks(agent, file)).toEqual(all)
+    later(1)
+    for (const fault of [{ status: 503 }, { cut: true }, { status: 429, retryAfter: 7 }]) {
+      service.emulator.setFaults([{ route: 'GET /api/v2/*', times: 1000, ...fault }])
+      expect(await looks(agent, file)).toEqual({ list: 503, one: 503, preview: 503 })
+      const { status, body } = await agent.ask('GET', '/v1/session')
+      expect([status, body.code]).toEqual([503, 'unavailable'])
+    }
+    expect((await agent.ask('GET', '/v1/session')).headers.get('retry-after')).toBe('7')
+    service.emulator.setFaults([])
+    expect(await looks(agent, file)).toEqual(all)
+  })
+
+  it('nobody signs in, and everybody may sign out', async () => {
+    const { service, later } = await started()
+    const agent = await signInAs(service, 'agent')
+    service.emulator.setFaults([{ route: 'POST /oauth/token', status: 503, times: 1 }])
+    expect((await signInAs(service, 'agent')).answer.status).toBe(503)
+    service.emulator.setFaults([{ route: 'GET /api/v2/tokens/me', status: 500, times: 100 }])
+    expect((await signInAs(service, 'agent')).answer.status).toBe(503)
+    later(1)
+    expect((await agent.ask('DELETE', '/v1/session')).status).toBe(204)
+    service.emulator.setFaults([])
+    expect((await agent.ask('GET', '/v1/session')).status).toBe(401)
+  })
+})
+
+describe('what a page of another site has a browser ask for', () => {
+  it('changes nothing, whatever it says, and what our own pages ask for does', async () => {
+    const { service, fileOf } = await started()
+    const [first, second] = [await fileOf(org.agent.id), await fileOf(org.agent.id)]
+    const admin = await signInAs(service, 'supervisor')
+    const cookie = admin.cookie()!
+    const erase = async (id: string, headers: Record<string, string>) => {
+      const init = { method: 'DELETE', headers: { cookie, ...headers } }
+      const answer = await fetch(`${service.url}/v1/attachments/${id}`, init)
+      return [answer.status, ((await answer.json()) as { code?: string }).code]
+    }
+    for (const headers of [
+      {},
+      { origin: 'null' },
+      { origin: 'https://evil.example' },
+      { origin: `${service.url}.evil.example` },
+      { origin: service.emulator.url },
+      { origin: 'https://evil.example', 'sec-fetch-site': 'same-origin' },
+      { 'sec-fetch-site': 'same-site' },
+      { 'sec-fetch-site': 'cross-site' },
+      { 'sec-fetch-site': 'none' },
+      { referer: service.url },
+    ])
+      expect(await erase(first.id, headers)).toEqual([403, 'forbidden'])
+    expect((await service.get<{ state: string }>(`/v1/attachments/${first.id}`)).body.state).toBe('accepted')
+    expect((await erase(first.id, { origin: service.url }))[0]).toBe(200)
+    expect((await erase(second.id, { 'sec-fetch-site': 'same-origin' }))[0]).toBe(200)
+    const out = await fetch(`${service.url}/v1/session`, { method: 'DELETE', headers: { cookie } })
+    expect(out.status).toBe(403)
+    expect((await admin.ask('GET', '/v1/session')).status).toBe(200)
+  })
+
+  it('signs nobody in, and is told nothing', async () => {
+    const { service } = await started({ CORS_ORIGINS: 'https://shop.example' })
+    const body = JSON.stringify({ name: 'rita', password: 'a long password' })
+    const json = { 'content-type': 'application/json' }
+    for (const headers of [
+      { ...json, origin: 'https://shop.example' },
+      { ...json, 'sec-fetch-site': 'cross-site' },
+    ]) {
+      const answer = await fetch(`${service.url}/v1/session`, { method: 'POST', headers, body })
+      expect(answer.status).toBe(403)
+      expect(answer.headers.get('access-control-allow-origin')).toBeNull()
+    }
+    const form = await fetch(`${service.url}/v1/session`, {
+      method: 'POST',
+      body: new URLSearchParams({ name: 'rita' }),
+    })
+    expect(form.status).toBe(400)
+    // A program that is no page has neither header.
+    const program = await fetch(`${service.url}/v1/session`, { method: 'POST', headers: json, body })
+    expect(program.status).toBe(401)
+  })
+})
