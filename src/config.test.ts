@@ -208,6 +208,48 @@ describe('a good setting', () => {
     expect(problemsOf({ ALERT_WEBHOOK: hook.ALERT_WEBHOOK })).toEqual([expect.stringContaining('belong together')])
   })
 
+  it('of people who sign in by Genesys Cloud is a client, whose users are let in, and who of them is an admin', () => {
+    const login = { GENESYS_LOGIN_CLIENT_ID: 'page', GENESYS_ORGANIZATION_ID: 'a001' }
+    const { config, secrets } = read({
+      ...login,
+      GENESYS_LOGIN_CLIENT_SECRET: secret,
+      GENESYS_DOMAIN: 'mypurecloud.ie',
+      ADMIN_PERMISSIONS: 'quality:evaluation:add, admin:all',
+      ORIGINALS: 'everyone',
+      SESSION_MINUTES: '30',
+    })
+    expect(config.people).toEqual({
+      login: {
+        clientId: 'page',
+        organizationId: 'a001',
+        adminPermissions: ['quality:evaluation:add', 'admin:all'],
+        loginUrl: 'https://login.mypurecloud.ie',
+        apiUrl: 'https://api.mypurecloud.ie',
+      },
+      originals: 'everyone',
+      sessionMs: 1_800_000,
+    })
+    expect(secrets.genesysLoginClientSecret).toBe(secret)
+    expect(problemsOf({ GENESYS_LOGIN_CLIENT_ID: 'page' })).toEqual([expect.stringContaining('belong together')])
+    expect(problemsOf({ GENESYS_ORGANIZATION_ID: 'a001' })).toEqual([expect.stringContaining('belong together')])
+    for (const name of ['GENESYS_LOGIN_CLIENT_SECRET', 'ADMIN_PERMISSIONS'])
+      expect(problemsOf({ [name]: 'a:b:c' })).toEqual([`CLIPGATE_${name} needs CLIPGATE_GENESYS_LOGIN_CLIENT_ID.`])
+  })
+
+  it('of people who sign in by Genesys Cloud needs an address at which a cookie is safe', () => {
+    const login = { GENESYS_LOGIN_CLIENT_ID: 'page', GENESYS_ORGANIZATION_ID: 'a001' }
+    const safe = [
+      {},
+      { HOST: '::1' },
+      { HOST: '0.0.0.0', PUBLIC_URL: 'https://files.example.com' },
+      { HOST: '0.0.0.0', PUBLIC_URL: 'http://localhost:8080' },
+      { PUBLIC_URL: 'http://[::1]:8080' },
+    ]
+    for (const env of safe) expect(problemsOf({ ...login, ...env })).toEqual([])
+    for (const env of [{ HOST: '0.0.0.0' }, { PUBLIC_URL: 'http://files.example.com' }, { HOST: '::' }])
+      expect(problemsOf({ ...login, ...env })).toEqual([expect.stringContaining('PUBLIC_URL to begin with https://')])
+  })
+
   it('cannot be changed afterwards, at any depth', () => {
     const { config } = read()
     expect(() => Object.assign(config, { scan: 'off' })).toThrow(TypeError)
@@ -248,6 +290,9 @@ describe('a bad setting is refused, and told what it must be', () => {
     ['DOWNLOAD_HOSTS', 'files.example.com:8443', 'host names such as'],
     ['ALERT_ON', 'everything', 'out of refused, accepted, unfetched'],
     ['PULL_QUEUES', 'sales/one', 'ids of the platform'],
+    ['ADMIN_PERMISSIONS', 'admins only', 'permissions such as quality:evaluation:add'],
+    ['ORIGINALS', 'nobody', 'one of admins, everyone'],
+    ['SESSION_MINUTES', '4', 'a whole number from 5 to 10080'],
     ['CLAMD', '/run/clamav/clamd.ctl', 'unix:/path or tcp://host:port'],
     ['CLAMD', 'tcp://scan.example', 'unix:/path or tcp://host:port'],
     ['CLAMD', 'tcp://user@scan.example:3310', 'unix:/path or tcp://host:port'],

@@ -262,8 +262,8 @@ async function compose(
       records,
       keys,
       genesys: genesys ?? createGenesysFor(config, secrets, clock, events),
-      // A port that the system chose is known once we listen.
-      publicUrl: () => (config.http.port === 0 ? url : config.http.publicUrl),
+      // A port that the system chose is known once we listen; an address that was set is the one.
+      publicUrl: () => (config.http.publicUrl.endsWith(':0') ? url : config.http.publicUrl),
       clock,
       events,
     },

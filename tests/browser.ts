@@ -9,10 +9,18 @@ export const chromePath = [process.env.CHROME, '/usr/bin/chromium', '/usr/bin/go
 /** What stands in the names of tests that need a browser. */
 export const needsBrowser = '(needs a browser: apt-get install chromium, or CHROME=/path/to/it)'
 
-export function launchBrowser(): Promise<Browser> {
+/** `more`: arguments beside those that every test needs. */
+export function launchBrowser(more: string[] = []): Promise<Browser> {
   if (!chromePath) throw new Error('There is no browser.')
   return chromium.launch({
     executablePath: chromePath,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking', '--disable-sync'],
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--disable-background-networking',
+      '--disable-sync',
+      ...more,
+    ],
   })
 }

@@ -41,7 +41,10 @@ export function createAttempts(clock: Clock): Attempts {
         if (failed.size <= mostKeys) break
         failed.delete(key)
       }
+      let isBack = false
       return () => {
+        if (isBack) return
+        isBack = true
         for (const { key } of counted) {
           const times = failed.get(key) ?? []
           const mine = times.indexOf(now)

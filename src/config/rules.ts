@@ -59,7 +59,7 @@ function signInContradictions(values: Partial<Values>, given: (name: SettingName
       `${prefix}${id} and ${prefix}${organization} belong together: the client that people sign in by, and whose users are let in.`,
     )
   for (const name of ['GENESYS_LOGIN_CLIENT_SECRET', 'ADMIN_PERMISSIONS'] as const)
-    if (given(name) && !given(id)) problems.push(`${prefix}${name} needs ${prefix}${id}.`)
+    if (given(name) && values[name] !== undefined && !given(id)) problems.push(`${prefix}${name} needs ${prefix}${id}.`)
   const { PUBLIC_URL: publicUrl, HOST: host } = values
   const url = publicUrl ?? `http://${host?.includes(':') ? `[${host}]` : host}`
   if (given(id) && host !== undefined && !isSafeForCookies(url))

@@ -92,6 +92,7 @@ describe('switches', () => {
       signIn: 'agent',
       userState: 'active',
       clonedUser: false,
+      otherClient: false,
       allowedDomains: null,
       attachments: 'enabled',
       agentTakesGuests: true,

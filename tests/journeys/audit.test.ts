@@ -17,6 +17,7 @@ import { naughtyNames } from '../fixtures/names.ts'
 import { epoch } from '../fixtures/settlements.ts'
 import { hurriedClock, until } from '../genesys/clock.ts'
 import { eventually, keys, startTestService, type TestService, temporaryFolder, testEnvironment } from '../harness.ts'
+import { personAt } from '../people.ts'
 import { run } from './process.ts'
 
 interface Row {
@@ -177,6 +178,14 @@ describe('the audit trail', () => {
     await fetch(address)
     await signIn.ended
     await run(['genesys', 'sign-out'], atPlatform).ended
+    const add = ['accounts', 'add', 'rita', '--role', 'reader']
+    await run(add, testEnvironment(dataDir, 'http://127.0.0.1:9'), [], 'Geheimnis der Dame\n').ended
+    const rita = personAt(service)
+    const account = { name: 'rita', password: 'Geheimnis der Dame' }
+    expect((await rita.ask('POST', '/v1/session', { body: account })).status).toBe(201)
+    await rita.ask('GET', path)
+    await rita.ask('DELETE', path)
+    await rita.ask('DELETE', '/v1/session')
     await service.service.stop()
     // A second key, appended to the key file, is announced, and the current one from the next start on.
     await appendFile(join(dataDir, 'keys', 'master.key'), await readFile(join(dataDir, 'second.key')))
@@ -233,6 +242,11 @@ describe('the audit trail', () => {
         ['cli', 'policy_push', 'webMessagingDefault', 'asked'],
         ['cli', 'user_sign_in', expect.any(String), 'keeping'],
         ['cli', 'user_sign_out', expect.any(String), 'forgotten'],
+        ['cli', 'account_change', 'rita', 'added as reader'],
+        ['account:rita', 'sign_in', expect.stringMatching(/^ses_/), 'reader'],
+        ['account:rita', 'see', id, 'shown'],
+        ['account:rita', 'request_refuse', id, 'forbidden'],
+        ['account:rita', 'sign_out', expect.stringMatching(/^ses_/), 'signed out'],
         ['cli', 'key_export', first, 'copying'],
         ['cli', 'key_make', second, 'made'],
         ['cli', 'key_announce', second, 'waits until every process has it'],

@@ -169,6 +169,8 @@ describe('the description of the HTTP API', () => {
       '/v1/attachments/{id}/safe-copy get',
       '/v1/policy get',
       '/v1/quarantine get',
+      '/v1/session post,get,delete',
+      '/v1/sign-in get',
       '/v1/tickets post',
       '/webhook/file-upload post',
     ])

@@ -18,21 +18,25 @@ export interface Program {
   ended: Promise<number | string>
 }
 
-/** Runs the program; it is killed with the test when it has not ended by then. `wrapper` goes before node. */
-export function run(args: string[], env: Record<string, string>, wrapper: string[] = []): Program {
+/**
+ * Runs the program; it is killed with the test when it has not ended by then. `wrapper` goes before node, `input` is piped in.
+ */
+export function run(args: string[], env: Record<string, string>, wrapper: string[] = [], input?: string): Program {
   const [command, ...rest] = [...wrapper, process.execPath, mainFile, ...args]
   const child = spawn(command!, rest, {
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   })
+  // One that does not read it may have ended.
+  child.stdin?.on('error', () => {}).end(input)
   let stdout = ''
   let stderr = ''
   let wake: () => void = () => {}
-  child.stdout.on('data', (chunk) => {
+  child.stdout!.on('data', (chunk) => {
     stdout += chunk
     wake()
   })
-  child.stderr.on('data', (chunk) => {
+  child.stderr!.on('data', (chunk) => {
     stderr += chunk
   })
   let over = false
