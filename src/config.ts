@@ -19,6 +19,8 @@ export interface Config {
     host: string
     port: number
     publicUrl: string
+    /** Where files are served to browsers. Null: under the public address. */
+    filesUrl: string | null
     docs: 'open' | 'read'
     trustedProxies: string[]
     /** Origins that may show the widget in a frame. */
@@ -166,6 +168,7 @@ function toConfig(values: Values): Config {
       host: values.HOST,
       port: values.PORT,
       publicUrl: values.PUBLIC_URL ?? `http://${address}:${values.PORT}`,
+      filesUrl: values.FILES_URL ?? null,
       trustedProxies: values.TRUSTED_PROXIES,
       frameAncestors: values.FRAME_ANCESTORS ?? [`https://apps.${values.GENESYS_DOMAIN}`],
       docs: values.DOCS ?? (isLoopback(values.HOST) ? 'open' : 'read'),

@@ -4,9 +4,11 @@ import { availableParallelism, hostname } from 'node:os'
 import { pid } from 'node:process'
 import manifest from '../package.json' with { type: 'json' }
 import { apiKeyCredentials } from './access/credentials.ts'
+import { createLinks, type LinkParts } from './access/links.ts'
 import { createRateLimit } from './access/rate.ts'
 import { createSenders } from './access/senders.ts'
 import { createTickets } from './access/tickets.ts'
+import type { Viewers } from './access/viewers.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { type Config, isPullOpen, isPushOpen, requireServable, type Secrets } from './config.ts'
 import { createCopyMaker } from './copies/maker.ts'
@@ -15,8 +17,13 @@ import { makeFolder } from './durable.ts'
 import { attachmentRoutes } from './http/attachments.ts'
 import { copyRoutes } from './http/copies.ts'
 import { createDenials } from './http/denials.ts'
+import { eventRoutes } from './http/events.ts'
+import { fileRoutes } from './http/files.ts'
 import { gatewayRoutes } from './http/gateway.ts'
+import { linkRoutes } from './http/links.ts'
 import { operationRoutes } from './http/operations.ts'
+import { outboxRoutes } from './http/outbox.ts'
+import { overviewRoutes } from './http/overview.ts'
 import { pageRoutes } from './http/pages.ts'
 import { pullRoutes } from './http/pull.ts'
 import { pushRoutes } from './http/push.ts'
@@ -24,6 +31,7 @@ import { quarantineRoutes } from './http/quarantine.ts'
 import { createServer, type Routes } from './http/server.ts'
 import type { ReaderLimits } from './http/slowReader.ts'
 import { ticketRoutes } from './http/tickets.ts'
+import { trailRoutes } from './http/trail.ts'
 import { dataPaths, hiddenFolders, openRecords, openStorage, refuseForeignObjects } from './installation.ts'
 import { createAdmission } from './intake/admission.ts'
 import type { Arrival } from './intake/arrival.ts'
@@ -35,10 +43,13 @@ import { openSpool } from './intake/spool/spool.ts'
 import { openKeys } from './keys/open.ts'
 import { createRotation } from './keys/rotation.ts'
 import { keySource } from './keys/source.ts'
+import { announced } from './live/announced.ts'
+import { createHub } from './live/hub.ts'
 import { alertOf, createAlerter } from './outbox/alerts.ts'
 import { createCourier } from './outbox/courier.ts'
 import { loadTexts } from './outbox/texts.ts'
 import { wayNamed } from './outbox/ways.ts'
+import { createOverview } from './overview/overview.ts'
 import { lockFolder } from './records/sqlite/lock.ts'
 import { createScrub } from './retention/scrub.ts'
 import { type SweepResult, sweep } from './retention/sweep.ts'
@@ -47,7 +58,7 @@ import type { Scanner } from './scan/scanner.ts'
 import { createGateway } from './serviceGateway.ts'
 import { createGenesysFor, createUserFor, openGenesys } from './serviceGenesys.ts'
 import { createPeopleAccess } from './servicePeople.ts'
-import { watchPlatform } from './servicePlatform.ts'
+import { differencesNow, watchPlatform } from './servicePlatform.ts'
 import { probesOf } from './serviceProbes.ts'
 import { createPulling } from './servicePull.ts'
 import { createQuarantine } from './serviceQuarantine.ts'
@@ -67,6 +78,9 @@ export interface Overrides {
   times?: Partial<Times>
   inspector?: Inspector
   scanners?: Scanner[]
+  /** Who looks, and whether their sessions go on. */
+  viewers?: Viewers
+  isLive?: LinkParts['isLive']
   /** Further ones: pages of the demo. */
   routes?: Routes[]
 }
@@ -130,11 +144,13 @@ async function compose(
   await makeFolder(config.dataDir)
   const lock = await lockFolder(paths.lock)
   open.push(() => lock.release())
-  const records = await openRecords({ config, secrets }, overrides.clock ?? systemClock)
-  open.push(() => records.close())
+  const opened = await openRecords({ config, secrets }, overrides.clock ?? systemClock)
+  open.push(() => opened.close())
   // So that the shared time is known.
-  if (records.clock) await records.check()
-  const clock = overrides.clock ?? records.clock ?? systemClock
+  if (opened.clock) await opened.check()
+  const clock = overrides.clock ?? opened.clock ?? systemClock
+  const hub = createHub({ records: opened, clock, failed: (error) => events.watchingFailed(error) })
+  const records = announced(opened, hub)
   const admission = createAdmission(
     { maxUploads: config.push.maxUploads, waitMs: 10_000, maxFileBytes },
     paths.spool,
@@ -204,7 +220,9 @@ async function compose(
     alerter?.wake()
   }
   const take = async (arrival: Arrival, caller: Caller) => {
+    const began = performance.now()
     const outcome = await intake(arrival, caller, parts)
+    events.intakeTook((performance.now() - began) / 1000)
     wake()
     return outcome
   }
@@ -268,7 +286,9 @@ async function compose(
       events,
     },
   )
-  const { viewers } = people
+  const viewers = overrides.viewers ?? people.viewers
+  const isLive = overrides.isLive ?? people.sessions.isLive
+  const links = createLinks({ records, keys, isLive, clock })
   const tickets = createTickets({ records, keys, clock })
   const rate = createRateLimit(config.push.ratePerMinute, clock)
   const senders = createSenders({
@@ -286,7 +306,7 @@ async function compose(
   )
   const ready = async () => (stopping ? stoppingReadiness(await asked()) : asked())
   const denials = createDenials({ records, clock, events })
-  const { publicUrl, trustedProxies } = config.http
+  const { publicUrl, trustedProxies, filesUrl } = config.http
   const { version } = manifest
   const { roles } = config
   const doors = [
@@ -304,10 +324,33 @@ async function compose(
     quarantineRoutes({ viewers, decisions, records, clock, events }),
     pageRoutes({ publicUrl, language, frameAncestors: config.http.frameAncestors }),
     people.routes,
+    linkRoutes({
+      viewers,
+      links,
+      // A port that the system chose is known once we listen.
+      filesUrl: () => filesUrl ?? filesUnder(config.http.port === 0 ? url : publicUrl),
+      records,
+      clock,
+      events,
+    }),
+    eventRoutes({ viewers, hub, readers, records, clock, events }),
+    trailRoutes({ viewers, records, clock, events }),
+    outboxRoutes({ viewers, wake, records, clock, events }),
+    overviewRoutes({
+      viewers,
+      overview: createOverview({ records, scanners, metrics, clock }),
+      differences: differencesNow(genesys ?? createGenesysFor(config, secrets, clock, events), config.policy, clock),
+      records,
+    }),
   ]
-  const app = await createServer({ version, publicUrl, trustedProxies, headersMs, events, denials }, [
+  const copyParts = { viewers, copies, records, keys, storage, clock, events }
+  const filesHost = filesUrl === null ? null : hostApart(filesUrl, publicUrl)
+  const app = await createServer({ version, publicUrl, filesHost, trustedProxies, headersMs, events, denials }, [
     ...(roles.includes('door') ? doors : []),
-    ...(roles.includes('preview') ? [copyRoutes({ viewers, copies, records, keys, storage, clock, events })] : []),
+    ...(roles.includes('preview') ? [copyRoutes(copyParts)] : []),
+    ...(roles.includes('door') || roles.includes('preview')
+      ? [fileRoutes({ ...copyParts, links, filesUrl: filesUrl ?? filesUnder(publicUrl), readers })]
+      : []),
     ...(overrides.routes ?? []),
     operationRoutes({ viewers, ready, metrics, policy: config.policy, scan, docs: config.http.docs }),
   ])
@@ -360,6 +403,7 @@ async function compose(
       records.onWork(() => {
         wake()
         pulling?.wake()
+        hub.wake()
       })
       open.push(async () => {
         await denials.close()
@@ -386,6 +430,9 @@ async function compose(
         clearInterval(idle)
         clearTimeout(cut)
       })
+      // Before the server waits for what it answers: who watches is answered without end.
+      hub.start()
+      open.push(() => hub.stop())
       // A name that means several addresses would give each a server of its own, and only the first is set up as ours.
       const { address } = await lookup(config.http.host)
       url = await app.listen({ host: address, port: config.http.port })
@@ -397,6 +444,17 @@ async function compose(
     },
     sweep: () => runSweep(),
   }
+}
+
+/** Where files are served unless told otherwise. */
+function filesUnder(publicUrl: string): string {
+  return `${publicUrl}/files`
+}
+
+/** The host that files have for themselves. Null: they share it with all else. */
+function hostApart(filesUrl: string, publicUrl: string): string | null {
+  const [files, rest] = [filesUrl, publicUrl].map((text) => new URL(text).hostname)
+  return files === rest ? null : files!
 }
 
 /** Does `work` now and every `everyMs` after it has ended, until told to end. */

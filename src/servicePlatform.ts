@@ -1,7 +1,9 @@
 import type { Clock } from './clock.ts'
 import type { GenesysClient } from './genesys/client.ts'
 import { comparePolicy } from './genesys/content/compare.ts'
-import { differenceKinds, type OurPolicy } from './genesys/content/differences.ts'
+import { type Difference, differenceKinds, type OurPolicy } from './genesys/content/differences.ts'
+import { orUnavailable } from './genesys/errors.ts'
+import { remembered } from './remembered.ts'
 import type { Events } from './telemetry/events.ts'
 
 /** The first look does not hold up a start, and an organization's settings change seldom. */
@@ -31,4 +33,16 @@ export async function watchPlatform(
     )
     await clock.wait(everyMs, signal)
   }
+}
+
+/** Each look is a dozen calls or so, out of the same share as all others. */
+const freshMs = 30_000
+
+/** Looks now, for who asks. Throws `Unavailable` when the platform does not tell. Null: there are no credentials to ask it with. */
+export function differencesNow(
+  genesys: Pick<GenesysClient, 'call'> | null,
+  policy: OurPolicy,
+  clock: Clock,
+): (() => Promise<Difference[]>) | null {
+  return genesys && remembered(freshMs, clock, () => orUnavailable(() => comparePolicy(genesys, policy)))
 }

@@ -27,12 +27,16 @@ export interface Content {
   bytes(range?: ByteRange): AsyncGenerator<Buffer>
 }
 
-/** Throws `Conflict('not_accepted')`, `Gone` or `NotFound` when there is nothing to read. */
-export async function openContent(attachment: Attachment, parts: OpenParts): Promise<Content> {
-  const { state, type } = attachment
+/** Throws `Conflict('not_accepted')` or `Gone` when there is nothing to read. */
+export function requireReadable({ state }: Attachment): void {
   if (state === 'erased' || state === 'recalled') throw new Gone(`The file was ${state}.`)
   if (state !== 'accepted') throw new Conflict('not_accepted', `The file is ${state}, so it cannot be read.`)
-  if (type === null) throw new Damaged('the record of an accepted file')
+}
+
+/** Throws `Conflict('not_accepted')`, `Gone` or `NotFound` when there is nothing to read. */
+export async function openContent(attachment: Attachment, parts: OpenParts): Promise<Content> {
+  requireReadable(attachment)
+  if (attachment.type === null) throw new Damaged('the record of an accepted file')
   return openStored(attachment, parts)
 }
 

@@ -1,5 +1,5 @@
 import { sep } from 'node:path'
-import { systemClock } from '../clock.ts'
+import { type Clock, systemClock } from '../clock.ts'
 import type { Config, Secrets } from '../config.ts'
 import type { ConfigError } from '../errors.ts'
 import { readKeyFile } from '../keys/keyFile.ts'
@@ -46,8 +46,13 @@ export async function examineKeys({ dataDir, masterKeys }: Config, secrets: Secr
 }
 
 /** Whether all are here that the records need, and whether a rotation has come to its end. */
-export async function examineMasterKeys(records: Records, ids: string[], find: Find): Promise<void> {
-  const now = systemClock.now().getTime()
+export async function examineMasterKeys(
+  records: Records,
+  ids: string[],
+  find: Find,
+  clock: Pick<Clock, 'now'> = systemClock,
+): Promise<void> {
+  const now = clock.now().getTime()
   const known = await records.masterKeys()
   const files = new Map((await records.filesByMasterKey()).map((one) => [one.id, one.files]))
   const needed = known.filter(({ state }) => state === 'current' || state === 'old')

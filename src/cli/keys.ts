@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { systemClock } from '../clock.ts'
 import { type Config, readConfig, type Secrets } from '../config.ts'
 import { ConfigError } from '../errors.ts'
+import { listKeys } from '../keys/listed.ts'
 import { type KeySource, keyFile, keySource } from '../keys/source.ts'
 import type { MasterKey } from '../records/questions/keys.ts'
 import { keyRing, masterKeyId } from '../seal/keys.ts'
@@ -78,11 +79,9 @@ async function list({ config, secrets, records }: Opened, io: Io): Promise<void>
   const source = sourceOf({ config, secrets })
   const found = await source.read()
   const ours = found?.map(masterKeyId) ?? []
-  const known = await records.masterKeys()
-  const files = new Map((await records.filesByMasterKey()).map((one) => [one.id, one.files]))
+  const known = await listKeys(records)
   const where = ({ id, state }: MasterKey) => (state === 'retired' || ours.includes(id) ? state : 'MISSING')
-  for (const key of known)
-    io.out(`${key.id}  ${where(key)}  since ${key.since.toISOString()}  ${files.get(key.id) ?? 0} files`)
+  for (const key of known) io.out(`${key.id}  ${where(key)}  since ${key.since.toISOString()}  ${key.files} files`)
   for (const id of ours) if (!known.some((key) => key.id === id)) io.out(`${id}  not used yet`)
   const holders = await records.keyHolders({ at: systemClock.now() })
   for (const { id, state } of known) {

@@ -1,10 +1,12 @@
 import { type Command, Option } from 'commander'
 import { systemClock } from '../clock.ts'
-import { NotFound } from '../errors.ts'
-import type { AuditEntry } from '../records/questions/audit.ts'
+import { dropOwed, retryOwed } from '../outbox/operator.ts'
+import { owedStates } from '../records/questions/outbox.ts'
 import type { Io } from './io.ts'
 import { withRecords } from './opened.ts'
 import { wholeNumber } from './options.ts'
+
+const byCli = { who: 'cli', requestId: null, reason: null }
 
 /** clipgate outbox list | retry | drop */
 export function outbox(program: Command, io: Io): void {
@@ -13,11 +15,7 @@ export function outbox(program: Command, io: Io): void {
   group
     .command('list')
     .description('what is owed, oldest first')
-    .addOption(
-      new Option('--state <state>', 'only these')
-        .choices(['pending', 'parked', 'delivered', 'dropped', 'all'])
-        .default('all'),
-    )
+    .addOption(new Option('--state <state>', 'only these').choices([...owedStates, 'all']).default('all'))
     .option('--limit <n>', 'at most so many', wholeNumber, 100)
     .option('--json', 'one JSON object a line')
     .action(({ state, limit, json }: { state: string; limit: number; json?: true }) =>
@@ -47,13 +45,7 @@ export function outbox(program: Command, io: Io): void {
     .argument('[attachment]', 'the id of an attachment; without it all that are parked')
     .action((attachmentId: string | undefined) =>
       withRecords(io, async ({ records }) => {
-        const at = systemClock.now()
-        const count = await records.retryConfirmations({
-          attachmentId: attachmentId ?? null,
-          at,
-          audit: byOperator('outbox_retry', attachmentId ?? null, at),
-        })
-        if (attachmentId && count === 0) throw new NotFound('parked confirmation')
+        const count = await retryOwed(attachmentId ?? null, byCli, { records, clock: systemClock })
         io.out(`${count} due again.`)
       }),
     )
@@ -64,18 +56,8 @@ export function outbox(program: Command, io: Io): void {
     .argument('<attachment>', 'its id')
     .action((attachmentId: string) =>
       withRecords(io, async ({ records }) => {
-        const at = systemClock.now()
-        const count = await records.dropConfirmations({
-          attachmentId,
-          at,
-          audit: byOperator('outbox_drop', attachmentId, at),
-        })
-        if (count === 0) throw new NotFound('pending or parked confirmation')
+        const count = await dropOwed(attachmentId, byCli, { records, clock: systemClock })
         io.out(`${count} dropped.`)
       }),
     )
-}
-
-function byOperator(what: AuditEntry['what'], object: string | null, at: Date): AuditEntry {
-  return { at, who: 'cli', what, object, outcome: '', requestId: null, detail: null }
 }

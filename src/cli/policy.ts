@@ -5,7 +5,7 @@ import { ConfigError, Unavailable } from '../errors.ts'
 import type { GenesysClient } from '../genesys/client.ts'
 import { comparePolicy } from '../genesys/content/compare.ts'
 import { type Profile, readProfile, setInbound } from '../genesys/content/settings.ts'
-import { CredentialsRefused, GenesysRefused, GenesysUnavailable } from '../genesys/errors.ts'
+import { orUnavailable } from '../genesys/errors.ts'
 import { createGenesysFor } from '../serviceGenesys.ts'
 import { createEvents } from '../telemetry/events.ts'
 import { createLog } from '../telemetry/log.ts'
@@ -24,7 +24,7 @@ export function policy(program: Command, io: Io): void {
     .option('--json', 'one JSON object')
     .action(async ({ profile, json }: { profile?: string; json?: true }) => {
       const { config, genesys } = openForPolicy(io)
-      const differences = await asked(() => comparePolicy(genesys, config.policy, profile ?? null))
+      const differences = await orUnavailable(() => comparePolicy(genesys, config.policy, profile ?? null))
       if (json) io.out(JSON.stringify({ policy: config.policy, differences }))
       else if (differences.length === 0) io.out('Genesys Cloud lets in what we take, and nothing else.')
       else for (const { kind, where, says } of differences) io.out(`${kind.padEnd(13)} ${where}: ${says}`)
@@ -38,7 +38,7 @@ export function policy(program: Command, io: Io): void {
     .action(async ({ profile: id, yes }: { profile: string; yes?: true }) => {
       const { config, genesys } = openForPolicy(io)
       const { allowedTypes } = config.policy
-      const profile = await asked(() => readProfile(genesys, id))
+      const profile = await orUnavailable(() => readProfile(genesys, id))
       const before = { inbound: profile.inbound.join(', ') || 'nothing', after: allowedTypes.join(', ') }
       io.out(`"${profile.name}" (${profile.id}) lets in: ${before.inbound}`)
       if (sameTypes(profile.inbound, allowedTypes)) return io.out('That is what we take. Nothing was changed.')
@@ -52,7 +52,7 @@ export function policy(program: Command, io: Io): void {
 async function push(io: Io, genesys: GenesysClient, profile: Profile, types: string[]): Promise<void> {
   const detail = JSON.stringify({ from: profile.inbound, to: types })
   await auditedByCli(io, { what: 'policy_push', object: profile.id, outcome: 'asked', detail })
-  const now = await asked(() => setInbound(genesys, profile, types))
+  const now = await orUnavailable(() => setInbound(genesys, profile, types))
   if (!sameTypes(now.inbound, types))
     throw new Unavailable(`Genesys Cloud took the change, and the profile now lets in: ${now.inbound.join(', ')}`)
   io.out('Changed. A profile that is newly chosen as the default holds only for what is made afterwards.')
@@ -70,14 +70,4 @@ function openForPolicy(io: Io): { config: Config; secrets: Secrets; genesys: Gen
 
 function sameTypes(one: string[], other: string[]): boolean {
   return [...one].sort().join() === [...other].sort().join()
-}
-
-async function asked<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (error instanceof GenesysRefused || error instanceof GenesysUnavailable || error instanceof CredentialsRefused)
-      throw new Unavailable(error.message, { cause: error.cause })
-    throw error
-  }
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { distance } from 'fastest-levenshtein'
-import { notYet, prefix, type SettingName, secretSettings, settings } from './settings.ts'
+import { prefix, type SettingName, secretSettings, settings } from './settings.ts'
 
 /** A problem for each name with our prefix that is no setting. */
 export function unknownNames(env: Record<string, string | undefined>): string[] {
@@ -9,10 +9,6 @@ export function unknownNames(env: Record<string, string | undefined>): string[] 
   for (const full of Object.keys(env).filter((name) => name.startsWith(prefix))) {
     const name = full.slice(prefix.length)
     if (known.includes(name) || isKubernetesService(name) || env[full] === '') continue
-    if (notYet.includes(name.replace(/_FILE$/, ''))) {
-      problems.push(`${full} is not available in this version yet. Remove it.`)
-      continue
-    }
     const asked = name.toUpperCase()
     const nearest = known.reduce((best, candidate) =>
       distance(candidate, asked) < distance(best, asked) ? candidate : best,

@@ -45,6 +45,19 @@ export const httpUrl = z
   .url({ protocol: /^https?$/, error: 'an address that begins with http:// or https://' })
   .transform((text) => text.replace(/\/+$/, ''))
 
+/** What our own paths begin with. */
+const ownPaths =
+  'api assets console demo docs gateway health metrics openapi.json sign-in v1 webdeployments webhook widget'
+    .split(' ')
+    .join('|')
+
+/** Where files are: behind it comes the secret of a link. */
+export const filesUrl = httpUrl.refine((text) => {
+  const { username, password, pathname, search, hash } = new URL(text)
+  const plain = username + password + search + hash === '' && /^(\/[\w.~-]+)*\/?$/.test(pathname)
+  return plain && !new RegExp(`^/(${ownPaths})(/|$)`, 'i').test(pathname)
+}, 'an address whose path, if it has one, is plain and begins like none of ours, such as https://files.example.com or https://clipgate.example.com/files')
+
 /** Of the platform's guest socket: `ws` and `wss`, or what stands for them. */
 export const guestUrl = z
   .url({ protocol: /^(https?|wss?)$/, error: 'an address that begins with wss://, ws://, https:// or http://' })

@@ -11,6 +11,13 @@ export function contradictions(values: Partial<Values>, env: Record<string, stri
       `${prefix}PUSH_AUTH=none opens the push door to everybody, so ${prefix}HOST must be a loopback address.`,
     )
   problems.push(...keyContradictions(env))
+  if (values.FILES_URL !== undefined && new URL(values.FILES_URL).pathname === '/') {
+    const host = values.PUBLIC_URL === undefined ? values.HOST : new URL(values.PUBLIC_URL).hostname
+    if (new URL(values.FILES_URL).hostname === host)
+      problems.push(
+        `${prefix}FILES_URL must be on another host than ${prefix}PUBLIC_URL, or have a path such as /files.`,
+      )
+  }
   if (given('GENESYS_CLIENT_ID') !== given('GENESYS_CLIENT_SECRET'))
     problems.push(`${prefix}GENESYS_CLIENT_ID and ${prefix}GENESYS_CLIENT_SECRET belong together: set both or none.`)
   if (given('GENESYS_USER_CLIENT_ID') && !given('GENESYS_CLIENT_ID'))

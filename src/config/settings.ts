@@ -8,6 +8,7 @@ import {
   commandLine,
   databaseUrl,
   exactUrl,
+  filesUrl,
   frameAncestors,
   guestUrl,
   hostPatterns,
@@ -39,6 +40,7 @@ export const settings = {
   HOST: z.string().default('127.0.0.1'),
   PORT: wholeNumber(0, 65535).default(8080),
   PUBLIC_URL: httpUrl.optional(),
+  FILES_URL: filesUrl.optional(),
   DATA_DIR: z.string().default('./data'),
   DATABASE_URL: databaseUrl.optional(),
   STORAGE_URL: storageUrl.optional(),
@@ -140,6 +142,3 @@ export const secretSettings: SettingName[] = [
   'SCAN_HTTP_TOKEN',
   'DATABASE_URL',
 ]
-
-/** Settings of the contract that this version does not have: setting one is an error, since silence would deceive. */
-export const notYet = 'FILES_URL'.split(' ')

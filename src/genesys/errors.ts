@@ -1,3 +1,5 @@
+import { Unavailable } from '../errors.ts'
+
 // A call to Genesys Cloud throws one of the four below, and nothing else. None carries a token or a secret.
 
 /** A definite no: the same call again gets the same answer, until someone changes something. */
@@ -44,4 +46,15 @@ export class AnswerLost extends Error {
 /** The call is for people only, not for a client of its own. The text is official, the code that comes with it is not known. */
 export function needsUserContext(error: unknown): boolean {
   return error instanceof GenesysRefused && error.status === 400 && /user context/i.test(error.message)
+}
+
+/** Asks the platform for somebody who only has to know that it did not work, and why. Throws `Unavailable` with what Genesys has said. */
+export async function orUnavailable<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask()
+  } catch (error) {
+    if (error instanceof GenesysRefused || error instanceof GenesysUnavailable || error instanceof CredentialsRefused)
+      throw new Unavailable(error.message, { cause: error.cause })
+    throw error
+  }
 }

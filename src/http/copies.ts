@@ -1,18 +1,13 @@
 import { z } from 'zod'
-import { type DownloadParts, openContent } from '../access/download.ts'
-import type { Viewer, Viewers } from '../access/viewers.ts'
-import type { Copy, CopyWanted } from '../copies/copy.ts'
-import type { CopyMaker } from '../copies/maker.ts'
-import { Damaged } from '../errors.ts'
-import { namedAs } from '../intake/types.ts'
-import { letView } from './letIn.ts'
-import { contentHeaders, dispositionOf, type ReadParts, readsOf } from './reads.ts'
+import type { Viewers } from '../access/viewers.ts'
+import { answerSafeCopy, type CopyParts, copyOf } from './copy.ts'
+import { keysOnly, letView } from './letIn.ts'
+import { contentHeaders, readsOf } from './reads.ts'
 import type { Routes } from './server.ts'
 import { previewQuery, problemShape } from './shapes.ts'
 
-export interface CopyRouteParts extends DownloadParts, ReadParts {
+export interface CopyRouteParts extends CopyParts {
   viewers: Viewers
-  copies: CopyMaker
 }
 
 const problems = Object.fromEntries([400, 401, 403, 404, 409, 410, 503].map((status) => [status, problemShape]))
@@ -22,29 +17,11 @@ const problems = Object.fromEntries([400, 401, 403, 404, 409, 410, 503].map((sta
  * is erased leaves none. Each is in the audit trail as the read of the file that it is.
  */
 export function copyRoutes(parts: CopyRouteParts): Routes {
-  const { viewers, copies, events } = parts
-  const { found, audit } = readsOf(parts)
+  const { viewers } = parts
+  const { found } = readsOf(parts)
   const params = z.object({ id: z.string() })
   const tags = ['attachments']
   const security = [{ apiKey: [] }, { session: [] }]
-
-  async function copyOf(
-    text: string,
-    wanted: Pick<CopyWanted, 'kind' | 'page' | 'pixels'>,
-    request: { id: string; who: string | null; viewer: Viewer | null },
-  ): Promise<Copy & { filename: string | null }> {
-    const asked = await found(text, request.viewer)
-    const { attachment, bytes } = await openContent(asked, parts)
-    const outcome = wanted.kind === 'safe' ? 'safe copy' : `preview of page ${wanted.page}`
-    await audit({ what: 'read', object: asked.id, outcome, detail: null }, request)
-    const { type, size, filename } = attachment
-    try {
-      return { ...(await copies.make({ ...wanted, type, size }, bytes())), filename }
-    } catch (error) {
-      if (error instanceof Damaged) events.fileDamaged(asked.id, request.id, error)
-      throw error
-    }
-  }
 
   return (app) => {
     app.route({
@@ -65,7 +42,8 @@ export function copyRoutes(parts: CopyRouteParts): Routes {
       onRequest: letView(viewers, 'read'),
       handler: async (request, reply) => {
         const { page, pixels } = request.query
-        const { type, pages, bytes } = await copyOf(request.params.id, { kind: 'preview', page, pixels }, request)
+        const asked = await found(request.params.id, request.viewer)
+        const { type, pages, bytes } = await copyOf(asked, { kind: 'preview', page, pixels }, request, parts)
         reply.headers(contentHeaders)
         reply.header('content-type', type.startsWith('text/') ? `${type}; charset=utf-8` : type)
         reply.header('x-pages', pages)
@@ -87,15 +65,9 @@ export function copyRoutes(parts: CopyRouteParts): Routes {
         produces: ['application/octet-stream'],
         response: { 200: z.unknown().describe('The copy.'), ...problems },
       },
-      onRequest: letView(viewers, 'read'),
-      handler: async (request, reply) => {
-        const wanted = { kind: 'safe', page: 1, pixels: 1 } as const
-        const { type, bytes, filename } = await copyOf(request.params.id, wanted, request)
-        reply.headers(contentHeaders)
-        reply.header('content-type', type.startsWith('text/') ? `${type}; charset=utf-8` : type)
-        reply.header('content-disposition', dispositionOf(namedAs(filename ?? 'file', type)))
-        return reply.send(bytes)
-      },
+      onRequest: [letView(viewers, 'read'), keysOnly],
+      handler: async (request, reply) =>
+        answerSafeCopy(await found(request.params.id, request.viewer), request, reply, parts),
     })
   }
 }

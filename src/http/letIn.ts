@@ -28,3 +28,13 @@ export function letViewAll(viewers: Viewers, scope: Scope) {
     if (!request.viewer?.seesAll) throw new Forbidden('This tells of all conversations.', request.who)
   }
 }
+
+/** After `letView`: bytes of files go to programs. A browser with a person's session is given a link to them, which says what it is for. */
+export async function keysOnly({ viewer, params }: FastifyRequest): Promise<void> {
+  if (viewer?.session == null) return
+  const { id } = params as { id: string }
+  throw new Forbidden(
+    `This is for API keys. Take a link: POST /v1/attachments/${encodeURIComponent(id)}/links`,
+    viewer.who,
+  )
+}

@@ -2,7 +2,7 @@ import contentDisposition from 'content-disposition'
 import type { Viewer } from '../access/viewers.ts'
 import { type Attachment, parseAttachmentId } from '../attachment.ts'
 import type { Clock } from '../clock.ts'
-import { NotFound, Unavailable } from '../errors.ts'
+import { BadRequest, NotFound, Unavailable } from '../errors.ts'
 import type { AuditEntry } from '../records/questions/audit.ts'
 import type { Records } from '../records/records.ts'
 import type { Events } from '../telemetry/events.ts'
@@ -43,6 +43,14 @@ export function readsOf({ records, clock, events }: ReadParts) {
       }
     },
   }
+}
+
+/** Who does not see all names a conversation of theirs. Throws `BadRequest` without one, `NotFound` for another. */
+export async function requireShown(viewer: Viewer | null, conversationId: string | undefined): Promise<void> {
+  if (viewer?.seesAll) return
+  if (conversationId === undefined)
+    throw new BadRequest('bad_request', 'conversationId: needed by who does not see all')
+  if (!(await viewer?.sees(conversationId))) throw new NotFound('conversation')
 }
 
 /** A download under this name (RFC 6266), whatever the name is. */

@@ -2,7 +2,13 @@ import { randomBytes } from 'node:crypto'
 import { type IncomingMessage, METHODS, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import fastifySwagger from '@fastify/swagger'
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type HTTPMethods } from 'fastify'
+import Fastify, {
+  type FastifyContextConfig,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type HTTPMethods,
+} from 'fastify'
 import {
   hasZodFastifySchemaValidationErrors,
   jsonSchemaTransform,
@@ -32,6 +38,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** What the route answers with when it is not JSON; `*`/`*`: that depends on what is asked for. */
     media?: string
+    /** Serves files to browsers: where these have a host of their own, nowhere else, and there nothing else is. */
+    files?: boolean
   }
 }
 
@@ -60,6 +68,8 @@ export async function createServer(
   options: {
     version: string
     publicUrl: string
+    /** The host that files have for themselves. Null: they have none. */
+    filesHost: string | null
     trustedProxies: string[]
     headersMs: number
     events: Events
@@ -126,6 +136,12 @@ export async function createServer(
     reply.header('x-content-type-options', 'nosniff')
     const fault = faultOf(request.raw)
     if (fault) return answerProblem(request, reply, fault)
+    const { filesHost } = options
+    if (
+      filesHost !== null &&
+      (request.hostname.toLowerCase() === filesHost) !== (request.routeOptions.config.files === true)
+    )
+      return answerProblem(request, reply, notFound)
     const { media = 'application/json' } = request.routeOptions.config
     if (media !== '*/*' && !request.is404) {
       const accepted = new Negotiator({ headers: { accept: withoutParameters(request.headers.accept) } }).mediaType([
@@ -210,11 +226,11 @@ export async function createServer(
     },
     transform: jsonSchemaTransform,
   })
-  const methodsOf = new Map<string, Set<string>>()
-  app.addHook('onRoute', ({ url, method }) => {
-    const methods = methodsOf.get(url) ?? new Set()
+  const methodsOf: MethodsOf = new Map()
+  app.addHook('onRoute', ({ url, method, config = {} }) => {
+    const { methods } = methodsOf.get(url) ?? { methods: new Set() }
     for (const one of [method].flat()) methods.add(one)
-    methodsOf.set(url, methods)
+    methodsOf.set(url, { methods, config })
   })
   for (const add of routes) await app.register(async (scope) => add(typed(scope)))
   refuseOtherMethods(app, methodsOf)
@@ -249,9 +265,11 @@ function withoutParameters(accept: string | undefined): string {
   return bare.trim() === '' ? '*/*' : bare
 }
 
+type MethodsOf = Map<string, { methods: Set<string>; config: FastifyContextConfig }>
+
 /** A path that is known answers 405 to methods that it does not have, and says which it has. */
-function refuseOtherMethods(app: FastifyInstance, methodsOf: Map<string, Set<string>>): void {
-  for (const [url, methods] of [...methodsOf]) {
+function refuseOtherMethods(app: FastifyInstance, methodsOf: MethodsOf): void {
+  for (const [url, { methods, config }] of [...methodsOf]) {
     if (url.includes('*')) continue
     const allowed = [...methods].join(', ')
     const refuse = async (request: FastifyRequest, reply: FastifyReply) =>
@@ -264,6 +282,7 @@ function refuseOtherMethods(app: FastifyInstance, methodsOf: Map<string, Set<str
     app.route({
       method: app.supportedMethods.filter((method) => !methods.has(method)) as HTTPMethods[],
       url,
+      config: { files: config.files === true },
       schema: { hide: true },
       // Before anything of it is read.
       onRequest: refuse,

@@ -1,6 +1,9 @@
 import { z } from 'zod'
 import { attachmentStates, doors, senders, ways } from '../attachment.ts'
 import { refusalCodes } from '../errors.ts'
+import { auditKinds } from '../records/questions/audit.ts'
+import { linked } from '../records/questions/links.ts'
+import { owedStates } from '../records/questions/outbox.ts'
 import { waitedFor } from '../records/questions/quarantine.ts'
 
 /** The shapes of requests and answers: what the routes check and what `/openapi.json` describes. */
@@ -128,20 +131,164 @@ export const previewQuery = z.object({
   pixels: z.coerce.number().int().min(16).max(2048).default(640).describe('The longest side.'),
 })
 
+const time = z.iso.datetime({ offset: true }).transform((text) => new Date(text))
+
+export const linkRequest = z.strictObject({
+  of: z.enum(linked).describe('safe_copy: without what is hidden in the file. original: as it came.'),
+  expiresInSeconds: z.number().int().min(60).max(3600).default(300),
+})
+
+export const linkAnswer = z.object({
+  id: z.string().describe('lnk_…: by which it is revoked.'),
+  url: z.string().describe('A secret: whoever has it has the file.'),
+  of: z.enum(linked),
+  expiresAt: z.iso.datetime(),
+})
+
+export const linksAnswer = z.object({
+  items: z.array(
+    z.object({
+      id: z.string(),
+      of: z.enum(linked),
+      who: z.string().describe('Who made it.'),
+      madeAt: z.iso.datetime(),
+      expiresAt: z.iso.datetime(),
+    }),
+  ),
+})
+
+export const eventsQuery = z.object({
+  conversationId: z.string().min(1).max(100).optional().describe('Without it all, for who is shown all.'),
+})
+
+export const overviewQuery = z.object({ days: z.coerce.number().int().min(1).max(365).default(30) })
+
+const secondsShape = nullable(z.object({ p50: z.number(), p99: z.number() }))
+
+export const overviewAnswer = z.object({
+  from: z.iso.date().describe('The first day, UTC.'),
+  to: z.iso.date().describe('The last day: today.'),
+  byDay: z
+    .array(
+      z.object({
+        day: z.iso.date(),
+        door: z.enum(doors),
+        state: z.enum(attachmentStates),
+        files: z.number().int(),
+        bytes: z.number().int(),
+      }),
+    )
+    .describe(
+      'By the day that files came in on, the oldest first; by the state that they are in now. Days without files are left out.',
+    ),
+  totals: z.object({
+    files: z.number().int().describe('That came in on these days.'),
+    bytes: z.number().int(),
+    held: z.number().int().describe('In quarantine now.'),
+    owed: z.number().int().describe('Confirmations that are on their way now.'),
+    parked: z.number().int().describe('Confirmations that are given up until they are retried.'),
+  }),
+  engines: z
+    .array(
+      z.object({
+        engine: z.string(),
+        signatures: nullable(z.string()),
+        signaturesAt: nullable(z.iso.datetime()),
+        ok: z.boolean(),
+        cause: z.string().optional(),
+      }),
+    )
+    .describe('Empty: scanning is switched off.'),
+  seconds: z
+    .object({ intake: secondsShape, preview: secondsShape })
+    .describe('Of the process that answers, in the last ten minutes. Null: it had nothing to do.'),
+  storage: z.object({ files: z.number().int(), bytes: z.number().int().describe('Before they are sealed.') }),
+})
+
+export const auditRowShape = z.object({
+  node: z.string(),
+  seq: z.number().int().describe('Its place in the chain of its node.'),
+  at: z.iso.datetime(),
+  who: z.string(),
+  what: z.enum(Object.keys(auditKinds) as [keyof typeof auditKinds]),
+  object: nullable(z.string()),
+  outcome: z.string(),
+  requestId: nullable(z.string()),
+  detail: nullable(z.string()),
+  previous: z.string(),
+  digest: z.string(),
+})
+
+export const auditQuery = z.object({
+  object: z.string().max(200).optional().describe('An attachment or a master key.'),
+  who: z.string().max(200).optional(),
+  what: z.enum(Object.keys(auditKinds) as [keyof typeof auditKinds]).optional(),
+  from: time.optional(),
+  to: time.optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: z.string().max(200).optional().describe('next of the page before.'),
+})
+
+export const auditAnswer = z.object({ items: z.array(auditRowShape), next: nullable(z.string()) })
+
+export const storyAnswer = z.object({
+  attachment: attachmentShape,
+  rows: z.array(auditRowShape).describe('The oldest first; at most the newest 1,000.'),
+})
+
+export const outboxQuery = z.object({
+  state: z.enum(owedStates).optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: z.string().max(200).optional().describe('next of the page before.'),
+})
+
+export const outboxAnswer = z.object({
+  items: z.array(
+    z.object({
+      attachmentId: z.string(),
+      conversationId: z.string(),
+      state: z.enum(owedStates),
+      way: nullable(z.enum(ways)),
+      attempts: z.number().int(),
+      nextAt: z.iso.datetime().describe('Of what is pending: when it is due.'),
+      reason: nullable(z.string()),
+      createdAt: z.iso.datetime(),
+    }),
+  ),
+  next: nullable(z.string()),
+})
+
+export const differencesAnswer = z.object({
+  differences: z.array(
+    z.object({
+      kind: z.enum(['only_there', 'only_here', 'larger_there', 'smaller_there', 'off_there']),
+      where: z.string().describe("A supported content profile's or a web deployment's name and id."),
+      says: z.string(),
+    }),
+  ),
+})
+
+export const keysAnswer = z.object({
+  keys: z.array(
+    z.object({
+      id: z.string(),
+      current: z.boolean().describe('New files are sealed under it.'),
+      state: z.enum(['waiting', 'current', 'old', 'retired']),
+      files: z.number().int().describe('That cannot be read without it.'),
+      since: z.iso.datetime(),
+      retiredAt: nullable(z.iso.datetime()),
+    }),
+  ),
+})
+
 export const listQuery = z.object({
   conversationId: z.string().optional(),
   state: z.enum(attachmentStates).optional(),
   type: z.string().optional(),
   door: z.enum(doors).optional(),
   q: z.string().min(1).max(200).optional().describe('The beginning of a word in the name, or a whole id or digest.'),
-  from: z.iso
-    .datetime({ offset: true })
-    .transform((text) => new Date(text))
-    .optional(),
-  to: z.iso
-    .datetime({ offset: true })
-    .transform((text) => new Date(text))
-    .optional(),
+  from: time.optional(),
+  to: time.optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
   cursor: z.string().optional().describe('next of the page before.'),
 })

@@ -12,6 +12,7 @@ import {
   storedAmong,
 } from './questions/attachments.ts'
 import { audit, auditHas, auditHeads, findAudit, listAudit, verifyAudit } from './questions/audit.ts'
+import { filesByDay, storedFiles } from './questions/days.ts'
 import { bytesRemoved, erase, storedInVain } from './questions/erase.ts'
 import {
   backfillState,
@@ -35,6 +36,7 @@ import {
   retrySentFile,
 } from './questions/gatewaySent.ts'
 import { dataKey, filesByMasterKey, filesUnder, masterKeyIds, masterKeys } from './questions/keys.ts'
+import { endLink, keepLink, link, linksOf } from './questions/links.ts'
 import {
   askLookups,
   conversationsSince,
@@ -110,6 +112,10 @@ export const reads = {
   auditHeads,
   auditHas,
   ticket,
+  link,
+  linksOf,
+  filesByDay,
+  storedFiles,
   signatureUsed,
   session,
   sessionIsLive,
@@ -141,6 +147,8 @@ export const reads = {
 /** Changes: each is one value, and one transaction. */
 export const changes = {
   keepTicket,
+  keepLink,
+  endLink,
   spend,
   forgetSpent,
   keepSession,

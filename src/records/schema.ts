@@ -17,6 +17,18 @@ export interface Schema {
     issued_at: number
     expires_at: number
   }
+  links: LinkRow
+  files_by_day: {
+    day: number
+    door: string
+    state: string
+    /** Who counts: what is true of a day is the sum of all. */
+    part: number
+    files: number
+    bytes: number
+    stored_files: number
+    stored_bytes: number
+  }
   conversation_usage: { conversation_id: string; day: string; files: number; bytes: number }
   sessions: SessionRow
   accounts: { name: string; role: string; hash: string; made_at: number; set_at: number }
@@ -84,6 +96,17 @@ export interface AttachmentRow {
   record_digest: string | null
   stored: number
   sent_by: string | null
+}
+
+export interface LinkRow {
+  digest: string
+  id: string
+  attachment_id: string
+  gives: string
+  who: string
+  session_id: string | null
+  made_at: number
+  expires_at: number
 }
 
 export interface DeliveryRow {

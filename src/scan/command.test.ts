@@ -66,7 +66,7 @@ it('that never ends is ended with all that it started when its time is over', as
   const child = async () => Number(await readFile(join(folder, 'child'), 'utf8').catch(() => ''))
   await until(async () => (await child()) > 0)
   clock.jump(150_000)
-  expect(await scanned).toMatchObject({ verdict: 'failed', detail: 'no verdict within 150000 ms' })
+  expect(await scanned).toMatchObject({ verdict: 'failed', detail: 'it did not end within 150 s' })
   const pid = await child()
   await until(async () => /^State:\s+Z/m.test(await readFile(`/proc/${pid}/status`, 'utf8').catch(() => 'State: Z')))
 })

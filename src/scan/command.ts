@@ -1,9 +1,8 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { delimiter, isAbsolute, join } from 'node:path'
 import type { Clock } from '../clock.ts'
+import { NotRun, runProgram } from '../program.ts'
 import { type Engine, NoReply, oneLine, type Said } from './engine.ts'
 import type { Scannable } from './scanner.ts'
 
@@ -15,8 +14,6 @@ export interface CommandOptions {
 }
 
 const scanMs = 150_000
-/** Bytes that it may say. */
-const longestOutput = 64 * 1024
 
 /**
  * A program that reads the file on its standard input. It ends with 0: clean; 1: infected; 3: it could not look into it. Any
@@ -36,67 +33,12 @@ export function command({ command: line, clock, atOnce = 4 }: CommandOptions): E
   }
 }
 
-async function run([program, ...args]: string[], file: Scannable, clock: Clock): Promise<Said> {
-  // A group of its own, so that what it starts ends with it.
-  const child = spawn(program!, args, {
-    stdio: ['pipe', 'pipe', 'ignore'],
-    cwd: '/',
-    env: { PATH: process.env.PATH },
-    detached: true,
+async function run(line: string[], file: Scannable, clock: Clock): Promise<Said> {
+  const env = { PATH: process.env.PATH }
+  const ran = await runProgram(line, { input: file.open(), env, withinMs: scanMs, clock }).catch((error: unknown) => {
+    throw error instanceof NotRun ? new NoReply(error.message) : error
   })
-  let trouble: string | null = null
-  const giveUp = (why: string) => {
-    trouble ??= why
-    try {
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
-    } catch {
-      // It has ended.
-    }
-    child.stdout.destroy()
-  }
-  const over = new AbortController()
-  void clock.wait(scanMs, over.signal).then(() => {
-    if (!over.signal.aborted) giveUp(`no verdict within ${scanMs} ms`)
-  })
-  const output: Buffer[] = []
-  let size = 0
-  child.stdout.on('data', (piece: Buffer) => {
-    size += piece.length
-    if (size > longestOutput) giveUp('it says too much')
-    else output.push(piece)
-  })
-  const ended = new Promise<number | null>((resolve) => {
-    child.once('error', (error) => {
-      trouble ??= error.message
-      resolve(null)
-    })
-    child.once('close', (code) => resolve(code))
-  })
-  try {
-    const whole = await write(child.stdin, file)
-    const code = await ended
-    if (trouble !== null) throw new NoReply(trouble)
-    return saidBy(code, Buffer.concat(output).toString('latin1'), whole)
-  } finally {
-    over.abort()
-    giveUp('it is not wanted any more')
-  }
-}
-
-/** False: it closed its input before it had all of it. */
-async function write(input: NodeJS.WritableStream & { destroyed: boolean }, file: Scannable): Promise<boolean> {
-  let broken = false
-  input.on('error', () => {
-    broken = true
-  })
-  const closed = once(input, 'close').catch(() => {})
-  for await (const piece of file.open()) {
-    if (broken || input.destroyed) return false
-    if (!input.write(piece)) await Promise.race([once(input, 'drain').catch(() => {}), closed])
-  }
-  input.end()
-  await closed
-  return !broken
+  return saidBy(ran.code, ran.output.toString('latin1'), ran.tookAll)
 }
 
 function saidBy(code: number | null, output: string, whole: boolean): Said {

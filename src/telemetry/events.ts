@@ -110,6 +110,10 @@ export function createEvents(log: Log, metrics: Metrics) {
       else log.error({ attachmentId, outcome }, 'stored file cannot be proved')
     },
     scrubFailed: (error: unknown) => log.error(causes(error), 'stored files cannot be read now'),
+    intakeTook: (seconds: number): void => metrics.intakeSeconds.observe(seconds),
+    copyMade: (kind: 'safe' | 'preview', seconds: number): void => metrics.copySeconds.observe({ kind }, seconds),
+    watcherTooSlow: (requestId: string) => log.warn({ requestId }, 'who watches takes too little and is cut off'),
+    watchingFailed: (error: unknown) => log.error(causes(error), 'those who watch cannot be told of files now'),
     readerTooSlow: (attachmentId: AttachmentId, requestId: string) =>
       log.warn({ requestId, attachmentId }, 'a reader takes too little and is cut off'),
     swept(result: { orphans: number; expired: number }) {

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { Unavailable } from '../errors.ts'
+import { remembered } from '../remembered.ts'
 
 export interface Check {
   ok: boolean
@@ -56,20 +57,6 @@ async function checkOf(ask: Probe['ask'], withinMs: number): Promise<Check> {
     return { ok: true, ...(note && { note }) }
   } catch (error) {
     return { ok: false, cause: causeOf(error as Error) }
-  }
-}
-
-/** One question at a time, and its answer to all who ask within `freshMs`. */
-function remembered<T>(freshMs: number, clock: Clock, ask: () => Promise<T>): () => Promise<T> {
-  let answer: Promise<T> | null = null
-  let at = 0
-  return () => {
-    const now = clock.now().getTime()
-    if (!answer || Math.abs(now - at) >= freshMs) {
-      at = now
-      answer = ask()
-    }
-    return answer
   }
 }
 

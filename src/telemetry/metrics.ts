@@ -1,4 +1,7 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, Registry, Summary } from 'prom-client'
+
+/** What the overview tells: half of them, and all but the slowest, of the last ten minutes. */
+const lately = { percentiles: [0.5, 0.99], maxAgeSeconds: 600, ageBuckets: 5 }
 
 /** The numbers that an operator watches, each prefixed `clipgate_`. One registry a service, so that tests do not share. */
 export function createMetrics(uploadsRunning: () => number = () => 0) {
@@ -87,6 +90,19 @@ export function createMetrics(uploadsRunning: () => number = () => 0) {
       labelNames: ['method', 'route', 'status'],
       buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60],
       registers,
+    }),
+    intakeSeconds: new Summary<'kind' | 'quantile'>({
+      name: 'clipgate_intake_seconds',
+      help: "From a file's first byte to its answer, its sender's own pace included, in seconds, in the last ten minutes.",
+      registers,
+      ...lately,
+    }),
+    copySeconds: new Summary<'kind' | 'quantile'>({
+      name: 'clipgate_copy_seconds',
+      help: 'Time to make a copy, by kind (safe, preview), waiting for its turn included, in seconds, in the last ten minutes.',
+      labelNames: ['kind'],
+      registers,
+      ...lately,
     }),
     confirmations: new Counter({
       name: 'clipgate_confirmations_total',

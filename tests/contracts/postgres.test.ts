@@ -1,8 +1,10 @@
 import { describe } from 'vitest'
 import { hasPostgres, postgresForThisFile } from '../postgres.ts'
+import { dayContract } from './days.ts'
 import { gatewayContract } from './gateway.ts'
 import { holdContract } from './holds.ts'
 import { keyContract } from './keys.ts'
+import { linkContract } from './links.ts'
 import { pullContract } from './pulls.ts'
 import { recordsContract } from './records.ts'
 import { scrubContract } from './scrubs.ts'
@@ -17,4 +19,6 @@ describe.skipIf(!hasPostgres)('needs apt-get install --no-install-recommends pos
   gatewayContract('PostgreSQL', records)
   keyContract('PostgreSQL', records)
   sessionContract('PostgreSQL', records)
+  linkContract('PostgreSQL', records)
+  dayContract('PostgreSQL', records)
 })

@@ -1,7 +1,9 @@
 import { temporaryRecords } from '../database.ts'
+import { dayContract } from './days.ts'
 import { gatewayContract } from './gateway.ts'
 import { holdContract } from './holds.ts'
 import { keyContract } from './keys.ts'
+import { linkContract } from './links.ts'
 import { pullContract } from './pulls.ts'
 import { recordsContract } from './records.ts'
 import { scrubContract } from './scrubs.ts'
@@ -14,3 +16,5 @@ scrubContract('SQLite', temporaryRecords)
 gatewayContract('SQLite', temporaryRecords)
 keyContract('SQLite', temporaryRecords)
 sessionContract('SQLite', temporaryRecords)
+linkContract('SQLite', temporaryRecords)
+dayContract('SQLite', temporaryRecords)

@@ -70,6 +70,8 @@ const rows: [string, Record<string, unknown>][] = [
 async function expectUsable(records: Records): Promise<void> {
   expect((await records.listAttachments({ q: 'lett', limit: 10 })).map(({ id }) => id)).toEqual([attachment.id])
   expect(await records.settle(settlement({ conversationId: 'other' }))).toEqual({ kind: 'settled' })
+  expect(await records.filesByDay({ from: epoch, to: epoch })).toMatchObject([{ state: 'accepted', files: 2 }])
+  expect(await records.storedFiles()).toEqual({ files: 2, bytes: 2468 })
   const lease = { lease: 'courier', now: later(60), until: later(120), limit: 10 }
   expect((await records.leaseConfirmations(lease)).map(({ conversationId }) => conversationId).sort()).toEqual([
     'c',

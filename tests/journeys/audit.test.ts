@@ -147,6 +147,12 @@ describe('the audit trail', () => {
     await (await ask(service, 'GET', `${path}/content`, keys.read)).arrayBuffer()
     await ask(service, 'GET', `${path}/preview?page=1`, keys.read)
     await ask(service, 'GET', `${path}/safe-copy`, keys.read)
+    const links = `${service.url}${path}/links`
+    const asReader = { authorization: `Bearer ${keys.read}`, 'content-type': 'application/json' }
+    const made = await fetch(links, { method: 'POST', headers: asReader, body: '{"of":"original"}' })
+    const link = (await made.json()) as { id: string; url: string }
+    await (await fetch(link.url)).arrayBuffer()
+    await ask(service, 'DELETE', `${path}/links/${link.id}`, keys.read)
     // What is refused to somebody known, and to somebody unknown.
     await ask(service, 'DELETE', path, keys.read)
     await ask(service, 'GET', `/v1/attachments/${refused.body.attachmentId}/content`, keys.read)
@@ -228,6 +234,9 @@ describe('the audit trail', () => {
         ['reader', 'read', id, 'whole'],
         ['reader', 'read', id, 'preview of page 1'],
         ['reader', 'read', id, 'safe copy'],
+        ['reader', 'link_make', id, expect.stringMatching(/^original until 20/)],
+        ['reader (link)', 'read', id, 'whole'],
+        ['reader', 'link_revoke', id, 'revoked'],
         ['reader', 'request_refuse', id, 'forbidden'],
         ['reader', 'request_refuse', refused.body.attachmentId, 'not_accepted'],
         ['reader', 'request_refuse', null, 'not_found'],

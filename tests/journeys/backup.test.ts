@@ -2,17 +2,14 @@ import { existsSync } from 'node:fs'
 import { appendFile, chmod, mkdir, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { Attachment } from '../../src/attachment.ts'
 import { openDatabase } from '../../src/records/sqlite/database.ts'
 import { jpegOfSize, text } from '../fixtures/files.ts'
-import { keys, pushTo, sha256, temporaryFolder, testEnvironment } from '../harness.ts'
-import { run, servingAt } from './process.ts'
-
-async function clipgate(env: Record<string, string>, ...args: string[]) {
-  const program = run(args, env)
-  const code = await program.ended
-  return { code, out: program.stdout(), err: program.stderr() }
-}
+import { sha256, temporaryFolder, testEnvironment } from '../harness.ts'
+import { startFakeS3 } from '../storage/fakeS3.ts'
+import { addressOf } from '../storage/opened.ts'
+import { credentials } from '../storage/started.ts'
+import { clipgate, expectAll, pushed, type Sent, serving } from './operating.ts'
+import { run } from './process.ts'
 
 /** An installation with its key file beside its data folder, and a service over it. */
 async function installed() {
@@ -27,33 +24,11 @@ async function installed() {
   return { folder, keyFile, env, dataDir: join(folder, 'data'), out: join(folder, 'backup'), environment }
 }
 
-async function serving(env: Record<string, string>) {
-  const program = run(['serve'], env)
-  const [, url] = await program.until(servingAt)
-  return {
-    url: url!,
-    push: async (file = text()) => {
-      const { status, body } = await pushTo(url!, file)
-      expect(status).toBe(200)
-      return { id: body.attachment.id, sha256: sha256(file.bytes) }
-    },
-    read: (id: string) => fetch(`${url}/v1/attachments/${id}/content`, { headers: bearer }),
-    erase: (id: string) => fetch(`${url}/v1/attachments/${id}`, { method: 'DELETE', headers: bearer }),
-    async stop() {
-      program.child.kill('SIGTERM')
-      expect(await program.ended).toBe(0)
-    },
-  }
-}
-
-const bearer = { authorization: `Bearer ${keys.all}` }
-
 /** A stopped installation of some files, and a backup of it. */
 async function backedUp(count = 5) {
   const place = await installed()
   const service = await serving(place.env)
-  const files: { id: Attachment['id']; sha256: string }[] = []
-  for (let i = 0; i < count; i++) files.push(await service.push())
+  const files = await pushed(service, count)
   await service.stop()
   expect(await clipgate(place.env, 'backup', '--out', place.out)).toMatchObject({ code: 0 })
   const objectOf = (folder: string, id: string) => join(folder, 'objects', id.slice(-1), id)
@@ -64,7 +39,7 @@ describe('the restore drill', () => {
   it('a backup under load, restored elsewhere, has all that was acknowledged before it began, and no file that was erased', async () => {
     const { env, out, environment, folder } = await installed()
     const service = await serving(env)
-    const before: { id: Attachment['id']; sha256: string }[] = []
+    const before: Sent[] = []
     const sender = async () => {
       for (;;) {
         const sent = await service.push(before.length % 7 === 0 ? await jpegOfSize(200_000) : text())
@@ -180,6 +155,26 @@ describe('a backup', () => {
     const copied = await clipgate({ ...env, CLIPGATE_STORAGE_URL: s3 }, 'backup', '--out', `${out}-2`)
     expect(copied).toMatchObject({ code: 0, out: expect.stringContaining('stay in their S3 store') })
     expect(await readdir(`${out}-2`)).not.toContain('objects')
+  })
+
+  it('of a service with its files in S3 is restored beside the same store, and has them all', async () => {
+    const store = await startFakeS3()
+    const { env, out, environment } = await installed()
+    const s3 = {
+      CLIPGATE_STORAGE_URL: addressOf(store.endpoint, 'bucket'),
+      AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    }
+    const service = await serving({ ...env, ...s3 })
+    const files = await pushed(service, 3)
+    expect(await clipgate({ ...env, ...s3 }, 'backup', '--out', out)).toMatchObject({ code: 0 })
+    await service.stop()
+    const restored = { ...environment('restored'), ...s3 }
+    const { code, out: said } = await clipgate(restored, 'restore', '--from', out, '--verify')
+    expect([code, said]).toEqual([0, expect.stringContaining('3 files are whole')])
+    const there = await serving(restored)
+    await expectAll(there, files)
+    await there.stop()
   })
 })
 

@@ -12,6 +12,7 @@ import { hurriedClock, until } from '../genesys/clock.ts'
 import { eventually, keys, sha256, startTestService, type TestService, temporaryFolder } from '../harness.ts'
 import { hasPostgres, postgresForThisFile, statement } from '../postgres.ts'
 import { run, servingAt } from './process.ts'
+import { watch } from './watching.ts'
 
 describe.skipIf(!hasPostgres)('needs apt-get install --no-install-recommends postgresql', () => {
   const postgres = postgresForThisFile()
@@ -51,6 +52,18 @@ describe.skipIf(!hasPostgres)('needs apt-get install --no-install-recommends pos
       expect([content.status, sha256(Buffer.from(await content.arrayBuffer()))]).toEqual([200, sha256(file.bytes)])
       await fetch(`${two.url}/v1/attachments/${id}`, { method: 'DELETE', headers: { authorization } })
       expect((await one.get(`/v1/attachments/${id}/content`)).status).toBe(410)
+    })
+
+    it('tell who watches at one of them what another has done', async () => {
+      const { services } = await several(2)
+      const [one, two] = services as [TestService, TestService]
+      const { ready, until: told, states } = await watch(one)
+      await ready()
+      const { id } = (await two.push(text())).body.attachment
+      await told(() => states(id).at(-1) === 'accepted')
+      const authorization = `Bearer ${keys.all}`
+      await fetch(`${two.url}/v1/attachments/${id}`, { method: 'DELETE', headers: { authorization } })
+      await told(() => states(id).at(-1) === 'erased')
     })
 
     it('make one attachment, one answer and one confirmation of a delivery that reaches several at once', async () => {

@@ -27,6 +27,8 @@ const guarded = new Set<string>([
   'askLookups',
   'takeEvents',
   'keepTicket',
+  'keepLink',
+  'endLink',
   'bytesRemoved',
   'rewrapKeys',
   // It looks after it has written, at what others have committed by then.

@@ -19,6 +19,8 @@ export const auditKinds = {
   outbox_retry: 'parked confirmations were made due again',
   outbox_drop: 'what was owed about one was given up',
   ticket_issue: 'a ticket was issued, for this conversation and so many files',
+  link_make: 'an address was made by which one is fetched for a while, its safe copy or as it came',
+  link_revoke: 'such an address holds no more',
   pull_retry: 'files that could not be fetched were made due again',
   pull_backfill: 'old conversations are to be looked at, in this run',
   policy_push: 'a supported content profile of Genesys Cloud is to let in what we take',

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { AttachmentId, Way } from '../../attachment.ts'
-import type { Schema } from '../schema.ts'
+import type { ConfirmationRow, Schema } from '../schema.ts'
 import { retryAlerts } from './alerts.ts'
 import { type AuditEntry, audit } from './audit.ts'
 import { insertRow } from './compiled.ts'
@@ -195,13 +195,41 @@ export interface OutboxEntry {
   createdAt: Date
 }
 
+/** What becomes of what is owed. */
+export const owedStates = ['pending', 'parked', 'delivered', 'dropped'] as const
+
+/** The oldest first, after the one that was the last of the page before. */
 export async function listOutbox(
   db: Kysely<Schema>,
-  { state, limit }: { state: string | null; limit: number },
+  {
+    state,
+    limit,
+    after = null,
+  }: { state: string | null; limit: number; after?: { createdAt: Date; attachmentId: string } | null },
 ): Promise<OutboxEntry[]> {
-  let rows = db.selectFrom('confirmations').selectAll().orderBy('created_at').limit(limit)
-  if (state !== null) rows = rows.where('state', '=', state)
-  return (await rows.execute()).map((row) => ({
+  const found: OutboxEntry[] = []
+  // Each state by its index: all of them in one order would go through all that was ever owed.
+  for (const one of state === null ? owedStates : [state]) {
+    let rows = db
+      .selectFrom('confirmations')
+      .selectAll()
+      .where('state', '=', one)
+      .orderBy('created_at')
+      .orderBy('attachment_id')
+      .limit(limit)
+    if (after)
+      rows = rows.where(({ eb, refTuple, tuple }) =>
+        eb(refTuple('created_at', 'attachment_id'), '>', tuple(after.createdAt.getTime(), after.attachmentId)),
+      )
+    found.push(...(await rows.execute()).map(toEntry))
+  }
+  return found
+    .sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime() || (a.attachmentId < b.attachmentId ? -1 : 1))
+    .slice(0, limit)
+}
+
+function toEntry(row: ConfirmationRow): OutboxEntry {
+  return {
     attachmentId: row.attachment_id,
     conversationId: row.conversation_id,
     state: row.state,
@@ -210,7 +238,7 @@ export async function listOutbox(
     nextAt: new Date(row.next_at),
     reason: row.reason,
     createdAt: new Date(row.created_at),
-  }))
+  }
 }
 
 /** Makes parked confirmations, and alerts, due again, from the first step of the timetable. Returns how many. */

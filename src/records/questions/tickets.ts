@@ -93,4 +93,5 @@ export async function spend(db: Kysely<Schema>, use: Spend): Promise<boolean> {
 export async function forgetSpent(db: Kysely<Schema>, now: Date): Promise<void> {
   await db.deleteFrom('used_signatures').where('until', '<=', now.getTime()).execute()
   await db.deleteFrom('tickets').where('expires_at', '<=', now.getTime()).execute()
+  await db.deleteFrom('links').where('expires_at', '<=', now.getTime()).execute()
 }

@@ -3,12 +3,15 @@ import { temporaryRecords } from '../../../tests/database.ts'
 import type { AttachmentId } from '../../attachment.ts'
 import { leaseAlerts } from '../questions/alerts.ts'
 import { listAttachments } from '../questions/attachments.ts'
+import { findAudit } from '../questions/audit.ts'
+import { filesByDay } from '../questions/days.ts'
 import { storedInVain } from '../questions/erase.ts'
 import { leaseFetches } from '../questions/fetches.ts'
 import { gatewayFile } from '../questions/gateway.ts'
 import { isUnsent, unsentFiles, untoldFiles } from '../questions/gatewayLeft.ts'
 import { leaseMessages, leaseSentFiles } from '../questions/gatewaySent.ts'
 import { filesByMasterKey, filesUnder } from '../questions/keys.ts'
+import { link, linksOf } from '../questions/links.ts'
 import { leaseLookups } from '../questions/lookups.ts'
 import { leaseConfirmations, releaseLeases } from '../questions/outbox.ts'
 import { heldTooLong, leaseHeld, listHeld } from '../questions/quarantine.ts'
@@ -82,6 +85,11 @@ describe('what is asked often goes through an index, and sorts nothing', () => {
       'a page of stored files',
       (db) => storedPage(db, { after: { id: 'att_' as AttachmentId, receivedAt: now }, limit: 500 }),
     ],
+    ['a link', (db) => link(db, { digests: ['d1', 'd2'], now })],
+    ['links of a file', (db) => linksOf(db, { attachmentId: 'att_1' as AttachmentId, now, limit: 200 })],
+    ['files by day', (db) => filesByDay(db, { from: now, to: now })],
+    ['the trail by who', (db) => findAudit(db, { who: 'anna', limit: 50 })],
+    ['the trail by what', (db) => findAudit(db, { what: 'erase', limit: 50, before: { at: now, node: 'n', seq: 1 } })],
     ['a list', (db) => listAttachments(db, { limit: 50 })],
     ['a list after a page', (db) => listAttachments(db, { limit: 50, after: { receivedAt: 1, id: 'att_' } })],
     ['a list by type', (db) => listAttachments(db, { limit: 50, type: 'image/png' })],

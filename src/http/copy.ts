@@ -1,0 +1,50 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { type DownloadParts, openContent } from '../access/download.ts'
+import type { Attachment } from '../attachment.ts'
+import type { Copy, CopyWanted } from '../copies/copy.ts'
+import type { CopyMaker } from '../copies/maker.ts'
+import { Damaged } from '../errors.ts'
+import { namedAs } from '../intake/types.ts'
+import { contentHeaders, dispositionOf, type ReadParts, readsOf } from './reads.ts'
+
+export interface CopyParts extends DownloadParts, ReadParts {
+  copies: CopyMaker
+}
+
+/** Makes a copy of an accepted attachment, which is in the trail as the read that it is before it is made. */
+export async function copyOf(
+  asked: Attachment,
+  wanted: Pick<CopyWanted, 'kind' | 'page' | 'pixels'>,
+  request: FastifyRequest,
+  parts: CopyParts,
+): Promise<Copy & { filename: string | null }> {
+  const { copies, events } = parts
+  const { attachment, bytes } = await openContent(asked, parts)
+  const outcome = wanted.kind === 'safe' ? 'safe copy' : `preview of page ${wanted.page}`
+  await readsOf(parts).audit({ what: 'read', object: asked.id, outcome, detail: null }, request)
+  const { type, size, filename } = attachment
+  const began = performance.now()
+  try {
+    const copy = await copies.make({ ...wanted, type, size }, bytes())
+    events.copyMade(wanted.kind, (performance.now() - began) / 1000)
+    return { ...copy, filename }
+  } catch (error) {
+    if (error instanceof Damaged) events.fileDamaged(asked.id, request.id, error)
+    throw error
+  }
+}
+
+/** Answers with the safe copy of an accepted attachment. HEAD makes it too: only then is known what it is. */
+export async function answerSafeCopy(
+  asked: Attachment,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  parts: CopyParts,
+): Promise<FastifyReply> {
+  const { type, bytes, filename } = await copyOf(asked, { kind: 'safe', page: 1, pixels: 1 }, request, parts)
+  reply.headers(contentHeaders)
+  reply.header('content-type', type.startsWith('text/') ? `${type}; charset=utf-8` : type)
+  reply.header('content-disposition', dispositionOf(namedAs(filename ?? 'file', type)))
+  if (request.method === 'HEAD') return reply.header('content-length', bytes.length).send()
+  return reply.send(bytes)
+}
