@@ -27,7 +27,7 @@ interface Begun {
 const keyOf = (state: string) => `clipgate.signIn.${state}`
 const triedKey = 'clipgate.signIn.triedInFrame'
 
-/** The sign-in at Genesys Cloud did not lead to a session. `begun`: this browser knows of it. */
+/** The login was refused, or what came back was not begun here. */
 export class SignInFailed extends Error {
   override name = 'SignInFailed'
   readonly why: 'denied' | 'unknown'
@@ -63,7 +63,7 @@ export const forgetTriedInFrame = (): void => sessionStorage.removeItem(triedKey
  * the frame's. Null: the window was closed, or could not be opened.
  */
 export async function signInByPopup(genesys: Genesys): Promise<Session | null> {
-  // At once, while the click still counts as the reason.
+  // At once, while the click still counts as the reason: where it leads is made meanwhile.
   const popup = window.open('about:blank', '', 'popup,width=520,height=680')
   if (!popup) return null
   const { state, verifier, url } = await begin(genesys)
@@ -93,6 +93,11 @@ export async function finishSignIn(answer: Answer): Promise<{ session: Session; 
   const session = await redeem(answer, begun.verifier)
   forgetTriedInFrame()
   return { session, next: ownPath(begun.next) }
+}
+
+/** Where somebody wanted to go who began this sign-in here. To be asked before it is finished. */
+export function nextOf({ state }: Answer): string | null {
+  return begunWith(state)?.next ?? null
 }
 
 export const isBegunHere = ({ state }: Answer): boolean => begunWith(state) !== null

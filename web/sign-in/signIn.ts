@@ -10,6 +10,7 @@ import {
   handOver,
   isBegunHere,
   leaveToSignIn,
+  nextOf,
   ownPath,
   SignInFailed,
   signInByPassword,
@@ -30,8 +31,8 @@ export async function showSignIn(place: HTMLElement): Promise<void> {
   document.title = `${say('title')} – Clipgate`
   place.replaceChildren()
   const query = new URLSearchParams(location.search)
-  const next = ownPath(query.get('next'))
   const answer = answerIn(query)
+  const next = ownPath(answer ? nextOf(answer) : query.get('next'))
 
   const draw = (content: TemplateResult) =>
     render(html`<section class="card"><h1>${say('title')}</h1>${content}</section>`, place)
