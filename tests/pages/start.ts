@@ -24,7 +24,8 @@ export interface Pages extends TestService {
 }
 
 interface StartOptions {
-  env?: Record<string, string>
+  /** Where it depends on where the emulator is, a function of that. */
+  env?: Record<string, string> | ((emulatorUrl: string) => Record<string, string>)
   overrides?: Overrides
   /** Of what the pages say on their console, what is no complaint. */
   expected?: RegExp[]
@@ -51,7 +52,7 @@ export function sharedBrowser() {
     const service = await startTestService({
       emulator,
       // A port that is known before, so that the sign-in knows where to come back to.
-      env: { PORT: String(port), ...env },
+      env: { PORT: String(port), ...(typeof env === 'function' ? env(emulator.url) : env) },
       ...(overrides && { overrides }),
     })
     const context = await browser.newContext({ locale: 'en-GB', acceptDownloads: true })

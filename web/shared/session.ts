@@ -22,6 +22,8 @@ interface Begun {
   verifier: string
   /** Where to go on: a path of ours. */
   next: string
+  /** In which it was begun; the login does not keep it. */
+  language: string
 }
 
 const keyOf = (state: string) => `clipgate.signIn.${state}`
@@ -43,7 +45,8 @@ type Genesys = NonNullable<SignInWays['genesys']>
 /** Leaves this page for Genesys Cloud's login; it comes back to /sign-in, and from there to `next`. */
 export async function leaveToSignIn(genesys: Genesys, next: string): Promise<void> {
   const { state, verifier, url } = await begin(genesys)
-  sessionStorage.setItem(keyOf(state), JSON.stringify({ verifier, next } satisfies Begun))
+  const { lang: language } = document.documentElement
+  sessionStorage.setItem(keyOf(state), JSON.stringify({ verifier, next, language } satisfies Begun))
   location.assign(url)
 }
 
@@ -95,12 +98,8 @@ export async function finishSignIn(answer: Answer): Promise<{ session: Session; 
   return { session, next: ownPath(begun.next) }
 }
 
-/** Where somebody wanted to go who began this sign-in here. To be asked before it is finished. */
-export function nextOf({ state }: Answer): string | null {
-  return begunWith(state)?.next ?? null
-}
-
-export const isBegunHere = ({ state }: Answer): boolean => begunWith(state) !== null
+/** What is known of a sign-in that was begun in this tab, until it is finished. Null: it was not begun here. */
+export const begunAs = ({ state }: Answer): Pick<Begun, 'next' | 'language'> | null => begunWith(state)
 
 /** Hands the answer to the frame that opened this window. Only a page of our own origin can hear it. */
 export function handOver(answer: Answer): boolean {

@@ -69,7 +69,7 @@ export async function signInOffer(parts: {
         }
         ${
           local
-            ? html`<a class="button" href="${addressOf('/sign-in')}?next=${encodeURIComponent(here)}">
+            ? html`<a class="button" href="${addressOf('/sign-in')}?${new URLSearchParams({ next: here, language: texts.language })}">
                 ${say(genesys ? 'signInLocal' : 'signIn')}
               </a>`
             : nothing
