@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 
 /** Journeys that change what is in the records run over both databases. */
 const overBoth = [
-  'tests/journeys/{push,twice,reading,tickets,limits,quarantine,recall,pull,alerts,kill,model,links,live,adminApi,people}.test.ts',
+  'tests/journeys/{push,twice,reading,tickets,limits,quarantine,recall,pull,alerts,kill,model,people,links,live,adminApi}.test.ts',
   'tests/gateway/{gateway,resilience}.test.ts',
 ]
 

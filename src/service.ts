@@ -287,7 +287,7 @@ async function compose(
     },
   )
   const viewers = overrides.viewers ?? people.viewers
-  const isLive = overrides.isLive ?? ((id: string) => records.sessionIsLive({ id, now: clock.now() }))
+  const isLive = overrides.isLive ?? people.sessions.isLive
   const links = createLinks({ records, keys, isLive, clock })
   const tickets = createTickets({ records, keys, clock })
   const rate = createRateLimit(config.push.ratePerMinute, clock)
@@ -328,6 +328,7 @@ async function compose(
       : []),
     attachmentRoutes({ readers, viewers, records, keys, storage, clock, events }),
     quarantineRoutes({ viewers, decisions, records, clock, events }),
+    pageRoutes({ publicUrl, language, frameAncestors: config.http.frameAncestors }),
     people.routes,
     linkRoutes({
       viewers,
@@ -347,7 +348,6 @@ async function compose(
       differences: differencesNow(genesys ?? createGenesysFor(config, secrets, clock, events), config.policy, clock),
       records,
     }),
-    pageRoutes({ publicUrl, language, frameAncestors: config.http.frameAncestors }),
   ]
   const copyParts = { viewers, copies, records, keys, storage, clock, events }
   const filesHost = filesUrl === null ? null : hostApart(filesUrl, publicUrl)

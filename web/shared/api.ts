@@ -33,8 +33,11 @@ export interface Asked {
 }
 
 /** The whole answer of one of our routes. Throws `Problem` when it is a no, `Unreachable` when there is none. */
-export async function fetchFrom(path: string, { method = 'GET', body, signal }: Asked = {}): Promise<Response> {
-  const response = await fetch(addressOf(path), {
+export const fetchFrom = (path: string, asked: Asked = {}): Promise<Response> => fetchAt(addressOf(path), asked)
+
+/** The same of an address that the service gave us. */
+export async function fetchAt(url: string, { method = 'GET', body, signal }: Asked = {}): Promise<Response> {
+  const response = await fetch(url, {
     method,
     credentials: 'same-origin',
     cache: 'no-store',

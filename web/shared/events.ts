@@ -7,6 +7,8 @@ export type Liveness = { state: 'connecting' | 'live' | 'lost' } | { state: 'ref
 export interface Listener {
   /** A file that is new or has changed. */
   attachment(attachment: Attachment): void
+  /** What was on its way under one id is here under another, of which `attachment` tells. */
+  became(id: string, became: string): void
   liveness(liveness: Liveness): void
 }
 
@@ -28,6 +30,10 @@ export function listen(query: Record<string, string>, listener: Listener): { sto
     listener.liveness({ state: 'connecting' })
     source = new EventSource(url)
     source.addEventListener('attachment', ({ data }) => listener.attachment(JSON.parse(data)))
+    source.addEventListener('became', ({ data }) => {
+      const { id, became } = JSON.parse(data)
+      listener.became(id, became)
+    })
     source.addEventListener('ready', () => {
       retryMs = firstRetryMs
       listener.liveness({ state: 'live' })

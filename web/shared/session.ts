@@ -22,12 +22,14 @@ interface Begun {
   verifier: string
   /** Where to go on: a path of ours. */
   next: string
+  /** In which it was begun; the login does not keep it. */
+  language: string
 }
 
 const keyOf = (state: string) => `clipgate.signIn.${state}`
 const triedKey = 'clipgate.signIn.triedInFrame'
 
-/** The sign-in at Genesys Cloud did not lead to a session. `begun`: this browser knows of it. */
+/** The login was refused, or what came back was not begun here. */
 export class SignInFailed extends Error {
   override name = 'SignInFailed'
   readonly why: 'denied' | 'unknown'
@@ -43,7 +45,8 @@ type Genesys = NonNullable<SignInWays['genesys']>
 /** Leaves this page for Genesys Cloud's login; it comes back to /sign-in, and from there to `next`. */
 export async function leaveToSignIn(genesys: Genesys, next: string): Promise<void> {
   const { state, verifier, url } = await begin(genesys)
-  sessionStorage.setItem(keyOf(state), JSON.stringify({ verifier, next } satisfies Begun))
+  const { lang: language } = document.documentElement
+  sessionStorage.setItem(keyOf(state), JSON.stringify({ verifier, next, language } satisfies Begun))
   location.assign(url)
 }
 
@@ -63,7 +66,7 @@ export const forgetTriedInFrame = (): void => sessionStorage.removeItem(triedKey
  * the frame's. Null: the window was closed, or could not be opened.
  */
 export async function signInByPopup(genesys: Genesys): Promise<Session | null> {
-  // At once, while the click still counts as the reason.
+  // At once, while the click still counts as the reason: where it leads is made meanwhile.
   const popup = window.open('about:blank', '', 'popup,width=520,height=680')
   if (!popup) return null
   const { state, verifier, url } = await begin(genesys)
@@ -95,7 +98,8 @@ export async function finishSignIn(answer: Answer): Promise<{ session: Session; 
   return { session, next: ownPath(begun.next) }
 }
 
-export const isBegunHere = ({ state }: Answer): boolean => begunWith(state) !== null
+/** What is known of a sign-in that was begun in this tab, until it is finished. Null: it was not begun here. */
+export const begunAs = ({ state }: Answer): Pick<Begun, 'next' | 'language'> | null => begunWith(state)
 
 /** Hands the answer to the frame that opened this window. Only a page of our own origin can hear it. */
 export function handOver(answer: Answer): boolean {

@@ -10,6 +10,8 @@ export type Values = Record<string, string | number | Date>
 export interface Texts<Key extends string> {
   language: string
   say(key: Key, values?: Values): string
+  /** For names that are put together from what the service says. Null: there is no such sentence. */
+  find(key: string, values?: Values): string | null
 }
 
 /** The files of one page: `{ en: () => import('../shared/texts/widget/en.json'), … }`. Each is loaded when it is needed. */
@@ -36,16 +38,18 @@ export async function loadTexts<Key extends string>(
   const { default: sentences } = await files[language]()
   document.documentElement.lang = language
   const formats = new Map<Key, IntlMessageFormat>()
+  const say = (key: Key, values?: Values) => {
+    let format = formats.get(key)
+    if (!format) {
+      format = new IntlMessageFormat(sentences[key], language, undefined, { ignoreTag: true })
+      formats.set(key, format)
+    }
+    return String(format.format(values))
+  }
   return {
     language,
-    say(key, values) {
-      let format = formats.get(key)
-      if (!format) {
-        format = new IntlMessageFormat(sentences[key], language, undefined, { ignoreTag: true })
-        formats.set(key, format)
-      }
-      return String(format.format(values))
-    },
+    say,
+    find: (key, values) => (Object.hasOwn(sentences, key) ? say(key as Key, values) : null),
   }
 }
 

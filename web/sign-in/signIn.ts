@@ -5,10 +5,10 @@ import { plainly } from '../shared/plainly.ts'
 import {
   type Answer,
   answerIn,
+  begunAs,
   currentSession,
   finishSignIn,
   handOver,
-  isBegunHere,
   leaveToSignIn,
   ownPath,
   SignInFailed,
@@ -25,13 +25,14 @@ import { files } from './texts.ts'
  * a frame opened, which only hands its code over.
  */
 export async function showSignIn(place: HTMLElement): Promise<void> {
-  const texts = await loadTexts(files)
+  const query = new URLSearchParams(location.search)
+  const answer = answerIn(query)
+  const begun = answer && begunAs(answer)
+  const texts = await loadTexts(files, begun ? begun.language : query.get('language'))
   const { say } = texts
   document.title = `${say('title')} – Clipgate`
   place.replaceChildren()
-  const query = new URLSearchParams(location.search)
-  const next = ownPath(query.get('next'))
-  const answer = answerIn(query)
+  const next = ownPath(begun ? begun.next : query.get('next'))
 
   const draw = (content: TemplateResult) =>
     render(html`<section class="card"><h1>${say('title')}</h1>${content}</section>`, place)
@@ -44,7 +45,7 @@ export async function showSignIn(place: HTMLElement): Promise<void> {
 
   async function takeBack(answer: Answer): Promise<void> {
     draw(html`<p role="status">${say('working')}</p>`)
-    if (!isBegunHere(answer) && handOver(answer)) {
+    if (!begun && handOver(answer)) {
       draw(html`<p role="status">${say('handedOver')}</p>`)
       window.close()
       return
