@@ -30,7 +30,7 @@ describe.skipIf(!chromePath)(`the widget ${needsBrowser}`, () => {
   async function started(options: Options = {}, who: 'agent' | 'supervisor' = 'agent') {
     const pages = await start({
       ...options,
-      env: signInSettings,
+      env: { ...signInSettings, ...options.env },
       overrides: { scanners: [scanner], ...options.overrides },
     })
     pages.emulator.setSwitches({ signIn: who })
@@ -203,17 +203,18 @@ describe.skipIf(!chromePath)(`the widget ${needsBrowser}`, () => {
   })
 
   it('says when a file was pulled that the agent may have seen it before', async () => {
-    const { page, emulator, conversationId, url } = await started()
-    emulator.customerSends(conversationId, 'here', {
-      filename: 'seen.png',
-      mime: 'image/png',
-      bytes: (await png()).bytes,
+    const puller = 'pull-only-key-0123456789'
+    const { page, emulator, conversationId, url } = await started({
+      env: { API_KEYS: `all:push+read+admin:${keys.all},puller:pull:${puller}` },
     })
-    await fetch(`${url}/webhook/message`, {
+    const { bytes } = await png()
+    emulator.customerSends(conversationId, { text: 'here', file: { name: 'seen.png', mime: 'image/png', bytes } })
+    const { status } = await fetch(`${url}/webhook/message`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${keys.all}`, 'content-type': 'application/json' },
+      headers: { authorization: `Bearer ${puller}`, 'content-type': 'application/json' },
       body: JSON.stringify({ conversationId }),
     })
+    expect(status).toBe(200)
     await fileCalled(page, 'seen.png').getByText('you may have seen it before it was judged').waitFor()
   })
 
