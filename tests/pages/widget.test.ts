@@ -23,6 +23,16 @@ const fileCalled = (page: Page, name: string) =>
 const action = (page: Page, name: string, label: string) =>
   fileCalled(page, name).getByRole('button', { name: `${label}: ${name}` })
 
+/** The width of a file's thumbnail, once it is there. */
+const thumbnailIn = (page: Page, name: string) =>
+  eventually(
+    () =>
+      fileCalled(page, name)
+        .locator('.thumbnail img')
+        .evaluate((image) => (image as unknown as { naturalWidth: number }).naturalWidth),
+    (width) => width > 0,
+  )
+
 describe.skipIf(!chromePath)(`the widget ${needsBrowser}`, () => {
   const start = sharedBrowser()
 
@@ -61,11 +71,7 @@ describe.skipIf(!chromePath)(`the widget ${needsBrowser}`, () => {
       .waitFor()
     // What comes is heard, too.
     expect(await page.locator('.only-heard').textContent()).toBe('Ausweis.jpg: Accepted')
-    const thumbnail = fileCalled(page, 'Ausweis.jpg').locator('.thumbnail img')
-    await eventually(
-      () => thumbnail.evaluate((image) => (image as unknown as { naturalWidth: number }).naturalWidth),
-      (width) => width === 160,
-    )
+    expect(await thumbnailIn(page, 'Ausweis.jpg')).toBe(160)
     await pages.push(text('letter.txt', 'Dear Sir, something harmful'), { conversationId })
     await fileCalled(page, 'letter.txt').getByText('Something harmful was found in it.').waitFor()
     await pages.push({ name: 'page.html', type: 'text/html', bytes: Buffer.from('<html>') }, { conversationId })
@@ -425,8 +431,7 @@ describe.skipIf(!chromePath || !process.env.SCREENSHOTS)('the pictures of the do
     await pages.push(text('letter.txt', 'something harmful'), { conversationId })
     await pages.push(await pdf('contract.pdf', 'This is the contract that you asked for.'), { conversationId })
     await action(page, 'contract.pdf', 'Preview').waitFor()
-    await page.locator('.thumbnail img').nth(1).waitFor()
-    await page.waitForLoadState('networkidle').catch(() => {})
+    for (const name of ['photo.jpg', 'contract.pdf']) await thumbnailIn(page, name)
     await picture(page, 'widget')
     await action(page, 'contract.pdf', 'Preview').click()
     await page.getByRole('img', { name: 'Preview of contract.pdf' }).waitFor()
