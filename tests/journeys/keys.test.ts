@@ -46,7 +46,10 @@ async function toRewrap(url: string): Promise<number> {
 }
 
 describe('a rotation of the master key', () => {
-  it('while files come and are read, killed in its midst: all stay readable, all come under the new key, the old one is retired', async () => {
+  // It takes half a minute where nothing else runs.
+  it('while files come and are read, killed in its midst: all stay readable, all come under the new key, the old one is retired', {
+    timeout: 240_000,
+  }, async () => {
     const { folder, path, env, key, first, clipgate } = await installation()
     const files = new Map<string, string>()
     const push = async (url: string, name: string) => {
