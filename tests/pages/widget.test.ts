@@ -414,7 +414,7 @@ describe.skipIf(!chromePath)(`the widget in a frame of another origin ${needsBro
   })
 })
 
-describe.skipIf(!chromePath || !process.env.SCREENSHOTS)('the pictures of the docs (SCREENSHOTS=docs/images)', () => {
+describe.skipIf(!chromePath)(`the pictures of the docs, kept with SCREENSHOTS=docs/images ${needsBrowser}`, () => {
   const start = sharedBrowser()
 
   it('are taken', async () => {
