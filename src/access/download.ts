@@ -40,7 +40,7 @@ export async function openContent(attachment: Attachment, parts: OpenParts): Pro
   return openStored(attachment, parts)
 }
 
-/** Whatever its state: for engines, never for a reader. Throws `Gone` when there is no key to it any more. */
+/** Whatever its state: for engines and for drawing, never to be handed out. Throws `Gone` when there is no key to it any more. */
 export async function openStored(attachment: Attachment, { records, keys, storage }: OpenParts): Promise<Content> {
   const { id, size, sha256 } = attachment
   const type = attachment.type ?? 'application/octet-stream'

@@ -1,6 +1,8 @@
+import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { Viewers } from '../access/viewers.ts'
-import { answerSafeCopy, type CopyParts, copyOf } from './copy.ts'
+import { Forbidden } from '../errors.ts'
+import { answerSafeCopy, type CopyParts, copyOf, isHeld } from './copy.ts'
 import { keysOnly, letView } from './letIn.ts'
 import { contentHeaders, readsOf } from './reads.ts'
 import type { Routes } from './server.ts'
@@ -23,15 +25,26 @@ export function copyRoutes(parts: CopyRouteParts): Routes {
   const tags = ['attachments']
   const security = [{ apiKey: [] }, { session: [] }]
 
+  /** Whether who asks decides about what is held. */
+  async function decides(request: FastifyRequest): Promise<boolean> {
+    try {
+      await letView(viewers, 'admin')(request)
+      return true
+    } catch (error) {
+      if (error instanceof Forbidden) return false
+      throw error
+    }
+  }
+
   return (app) => {
     app.route({
       method: 'GET',
       url: '/v1/attachments/:id/preview',
       config: { media: '*/*' },
       schema: {
-        summary: 'One page of an accepted attachment as a picture, or the beginning of a text',
+        summary: 'One page of an attachment as a picture, or the beginning of a text',
         description:
-          'image/webp, or text/plain in UTF-8. X-Pages tells how many pages or frames there are. 409 no_copy says why there is none.',
+          'image/webp, or text/plain in UTF-8. What is held is shown to who decides about it (scope admin) unless an engine found something in it. X-Pages tells how many pages or frames there are. 409 no_copy says why there is none.',
         tags,
         security,
         params,
@@ -43,7 +56,9 @@ export function copyRoutes(parts: CopyRouteParts): Routes {
       handler: async (request, reply) => {
         const { page, pixels } = request.query
         const asked = await found(request.params.id, request.viewer)
-        const { type, pages, bytes } = await copyOf(asked, { kind: 'preview', page, pixels }, request, parts)
+        const mayBeHeld = isHeld(asked) && (await decides(request))
+        const wanted = { kind: 'preview' as const, page, pixels, mayBeHeld }
+        const { type, pages, bytes } = await copyOf(asked, wanted, request, parts)
         reply.headers(contentHeaders)
         reply.header('content-type', type.startsWith('text/') ? `${type}; charset=utf-8` : type)
         reply.header('x-pages', pages)

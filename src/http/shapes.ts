@@ -362,7 +362,7 @@ export const policyShape = z.object({
       days: z.number().int().describe('It is destroyed after so many.'),
       secondPerson: z.boolean().describe('Two persons must agree before a file is released.'),
     })
-    .describe('What is kept of files that are not accepted, sealed and never served. All others are thrown away.'),
+    .describe('What is kept of files that are not accepted, sealed and given to nobody. All others are thrown away.'),
   rescanDays: z.number().int().describe('Files of so many days are judged again when signatures change.'),
   agentFiles: z
     .enum(['ignore', 'record'])

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type Attachment, reference, type Verdict } from '../../src/attachment.ts'
 import { type Clock, systemClock } from '../../src/clock.ts'
+import type { AuditLink } from '../../src/records/questions/audit.ts'
 import type { Overrides } from '../../src/service.ts'
 import { fakeEngine } from '../fixtures/engines.ts'
 import { jpeg, png, text } from '../fixtures/files.ts'
@@ -59,9 +60,9 @@ async function start(
 
 const harmful = () => text('letter.txt', `Dear Sir, ${marker} is in here`)
 
-async function contentOf({ url }: TestService, id: string, part = 'content') {
+async function contentOf({ url }: TestService, id: string, part = 'content', key: string = keys.read) {
   const response = await fetch(`${url}/v1/attachments/${id}/${part}`, {
-    headers: { authorization: `Bearer ${keys.read}` },
+    headers: { authorization: `Bearer ${key}` },
   })
   return { status: response.status, bytes: Buffer.from(await response.arrayBuffer()) }
 }
@@ -98,6 +99,30 @@ describe('a refused file that the policy keeps', () => {
     const [told] = await service.confirmations(conversationId)
     expect(told).toContain('still has to be examined')
     expect((await service.get('/v1/quarantine', keys.read)).status).toBe(403)
+  })
+
+  it('is drawn for who decides about it, and on record, unless an engine found something in it', async () => {
+    const service = await start({ codes: ['malware', 'type_mismatch'] })
+    const { body } = await service.push({ ...(await jpeg('photo.jpg', 300)), name: 'photo.png' })
+    const { id } = body.attachment
+    const drawn = await fetch(`${service.url}/v1/attachments/${id}/preview?pixels=64`, {
+      headers: { authorization: `Bearer ${keys.all}` },
+    })
+    expect([drawn.status, drawn.headers.get('content-type')]).toEqual([200, 'image/webp'])
+    const story = await service.get<{ rows: AuditLink[] }>(`/v1/attachments/${id}/story`)
+    expect(story.body.rows.map(({ what, outcome }) => [what, outcome])).toContainEqual([
+      'read',
+      'preview of page 1, held',
+    ])
+    for (const [part, key] of [
+      ['preview', keys.read],
+      ['content', keys.all],
+      ['safe-copy', keys.all],
+    ] as const)
+      expect([part, (await contentOf(service, id, part, key)).status]).toEqual([part, 409])
+    const found = (await service.push(harmful())).body.attachment.id
+    const { status, bytes } = await contentOf(service, found, 'preview', keys.all)
+    expect([status, JSON.parse(String(bytes)).code]).toEqual([409, 'no_copy'])
   })
 
   it('is only what its code is named for; the rest is thrown away as ever', async () => {

@@ -1,10 +1,16 @@
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
+import { IntlMessageFormat } from 'intl-messageformat'
 import { describe, expect, expectTypeOf, it } from 'vitest'
+import type { z } from 'zod'
 import type * as service from '../../src/attachment.ts'
+import type * as shapes from '../../src/http/shapes.ts'
+import type { AuditKind } from '../../src/records/questions/audit.ts'
+import type * as admin from '../../web/console/shapes.ts'
 import type * as web from '../../web/shared/shapes.ts'
 import { sha256, startTestService } from '../harness.ts'
 
-const pages = ['/sign-in']
+const folder = new URL('../../web/shared/texts/', import.meta.url)
+const texts = await readdir(folder)
 const policy = (ancestors: string) =>
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; " +
   `connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors ${ancestors}`
@@ -15,11 +21,16 @@ async function partsOf(url: string, path: string): Promise<string[]> {
 }
 
 describe('a page', () => {
-  it.each(pages)('%s may load its own files only, and be framed by Genesys Cloud only', async (path) => {
+  it.each([
+    ['/sign-in', 'https://apps.mypurecloud.com'],
+    ['/widget', 'https://apps.mypurecloud.com'],
+    ['/console', "'none'"],
+    ['/console/files/att_anything', "'none'"],
+  ])('%s may load its own files only, and be framed by %s', async (path, ancestors) => {
     const { url } = await startTestService()
     const { status, headers } = await fetch(url + path)
     expect([status, headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8'])
-    expect(headers.get('content-security-policy')).toBe(policy('https://apps.mypurecloud.com'))
+    expect(headers.get('content-security-policy')).toBe(policy(ancestors))
     expect(headers.get('referrer-policy')).toBe('no-referrer')
     expect(headers.get('x-content-type-options')).toBe('nosniff')
     expect(headers.get('x-frame-options')).toBeNull()
@@ -96,23 +107,35 @@ describe('the copy of the SDK', () => {
   })
 })
 
+type Parts = ReturnType<IntlMessageFormat['getAst']>
+
+/** The names of what a sentence is given, also within its cases. */
+function valuesIn(text: string): string[] {
+  const names = new Set<string>()
+  const read = (parts: Parts) => {
+    for (const part of parts) {
+      if ('value' in part && part.type !== literal) names.add(part.value)
+      if ('options' in part) for (const { value } of Object.values(part.options)) read(value)
+    }
+  }
+  read(new IntlMessageFormat(text, 'en', undefined, { ignoreTag: true }).getAst())
+  return [...names].sort()
+}
+
+const literal = 0
+
 describe('the texts of the pages', () => {
-  it.each(['shared', 'sign-in', 'demo'])(
-    '%s have every sentence in every language, with the same values',
-    async (page) => {
-      const read = async (language: string): Promise<Record<string, string>> =>
-        JSON.parse(await readFile(new URL(`../../web/shared/texts/${page}/${language}.json`, import.meta.url), 'utf8'))
-      const valuesIn = (text: string) =>
-        [...new Set([...text.matchAll(/\{(\w+)(?=[,}])/g)].map(([, name]) => name))].sort()
-      const english = await read('en')
-      for (const language of ['de', 'es', 'fr', 'pt', 'ja']) {
-        const texts = await read(language)
-        expect(Object.keys(texts)).toEqual(Object.keys(english))
-        for (const [key, text] of Object.entries(texts))
-          expect([language, key, valuesIn(text)]).toEqual([language, key, valuesIn(english[key]!)])
-      }
-    },
-  )
+  it.each(texts)('%s have every sentence in every language, with the same values', async (page) => {
+    const read = async (language: string): Promise<Record<string, string>> =>
+      JSON.parse(await readFile(new URL(`${page}/${language}.json`, folder), 'utf8'))
+    const english = await read('en')
+    for (const language of ['de', 'es', 'fr', 'pt', 'ja']) {
+      const texts = await read(language)
+      expect(Object.keys(texts)).toEqual(Object.keys(english))
+      for (const [key, text] of Object.entries(texts))
+        expect([language, key, valuesIn(text)]).toEqual([language, key, valuesIn(english[key]!)])
+    }
+  })
 })
 
 describe('what pages read', () => {
@@ -121,5 +144,19 @@ describe('what pages read', () => {
     expectTypeOf<keyof service.Attachment>().toEqualTypeOf<keyof web.Attachment>()
     expectTypeOf<service.Attachment['state']>().toEqualTypeOf<web.Attachment['state']>()
     expectTypeOf<service.Verdict>().toEqualTypeOf<web.Verdict>()
+  })
+
+  it('is what admins are answered', () => {
+    expectTypeOf<z.output<typeof shapes.overviewAnswer>>().toExtend<admin.Overview>()
+    expectTypeOf<z.output<typeof shapes.storyAnswer>['rows']>().toExtend<admin.Story['rows']>()
+    expectTypeOf<AuditKind>().toEqualTypeOf<admin.AuditRow['what']>()
+    type Held = z.output<typeof shapes.heldAnswer>['items'][number]
+    expectTypeOf<Omit<Held, 'attachment'>>().toExtend<Omit<admin.Held, 'attachment'>>()
+    expectTypeOf<z.output<typeof shapes.outboxAnswer>>().toExtend<admin.Page<admin.Owed>>()
+    expectTypeOf<z.output<typeof shapes.linksAnswer>>().toExtend<{ items: admin.LinkState[] }>()
+    expectTypeOf<z.output<typeof shapes.policyShape>>().toExtend<admin.Policy>()
+    expectTypeOf<z.output<typeof shapes.differencesAnswer>>().toExtend<{ differences: admin.Difference[] }>()
+    expectTypeOf<z.output<typeof shapes.keysAnswer>>().toExtend<{ keys: admin.MasterKey[] }>()
+    expectTypeOf<z.output<typeof shapes.readyShape>>().toExtend<admin.Readiness>()
   })
 })

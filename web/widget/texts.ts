@@ -1,10 +1,10 @@
-import { type SharedKey, withShared } from '../shared/plainly.ts'
+import { type FileKey, withFiles } from '../shared/files/texts.ts'
 import type en from '../shared/texts/widget/en.json'
 import type { Files, Texts } from '../shared/texts.ts'
 
 type Key = keyof typeof en
 
-export type WidgetTexts = Texts<Key | SharedKey>
+export type WidgetTexts = Texts<Key | FileKey>
 
 const own: Files<Key> = {
   en: () => import('../shared/texts/widget/en.json'),
@@ -15,4 +15,4 @@ const own: Files<Key> = {
   ja: () => import('../shared/texts/widget/ja.json'),
 }
 
-export const files = withShared(own)
+export const files = withFiles(own)

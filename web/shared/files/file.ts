@@ -1,11 +1,11 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit'
-import { Problem } from '../shared/api.ts'
-import { icon } from '../shared/elements/icon.ts'
-import { announce } from '../shared/elements/live.ts'
-import { notice } from '../shared/elements/notice.ts'
-import { addressOf, isFramed } from '../shared/page.ts'
-import { plainly } from '../shared/plainly.ts'
-import type { Attachment, FileLink, Session } from '../shared/shapes.ts'
+import { Problem } from '../api.ts'
+import { icon } from '../elements/icon.ts'
+import { announce } from '../elements/live.ts'
+import { notice } from '../elements/notice.ts'
+import { addressOf, isFramed } from '../page.ts'
+import { plainly } from '../plainly.ts'
+import type { Attachment, FileLink, Session } from '../shapes.ts'
 import { download, endLink, takeLink } from './links.ts'
 import './preview.ts'
 import { type Kind, kindOf, nameOf, sentenceFor, stateOf, toneOf, verdictsOf, type Words, whyOf } from './words.ts'
@@ -58,7 +58,7 @@ class ConversationFile extends LitElement {
 
   /** A file that is called back while somebody looks at it is not looked at any more. */
   override willUpdate(changed: PropertyValues<this>) {
-    if (changed.has('attachment') && this.attachment.state !== 'accepted') this.isOpen = false
+    if (changed.has('attachment') && !mayPreview(this.attachment, this.desk.session)) this.isOpen = false
   }
 
   override render() {
@@ -123,7 +123,8 @@ class ConversationFile extends LitElement {
     const { texts, session, propose } = desk
     const isHere = attachment.state === 'accepted'
     const sentence = propose && sentenceFor(attachment, desk)
-    if (!isHere && !sentence) return nothing
+    const hasPreview = mayPreview(attachment, session)
+    if (!hasPreview && !sentence) return nothing
     const name = nameOf(attachment, desk)
     const action = (label: string, run: () => void, more: { expanded?: boolean } = {}) => html`
       <button
@@ -136,15 +137,19 @@ class ConversationFile extends LitElement {
       >${label}</button>`
     return html`<div class="actions">
       ${
+        hasPreview
+          ? action(
+              texts.say(this.isOpen ? 'closePreview' : 'preview'),
+              () => {
+                this.isOpen = !this.isOpen
+              },
+              { expanded: this.isOpen },
+            )
+          : nothing
+      }
+      ${
         isHere
           ? html`
-              ${action(
-                texts.say(this.isOpen ? 'closePreview' : 'preview'),
-                () => {
-                  this.isOpen = !this.isOpen
-                },
-                { expanded: this.isOpen },
-              )}
               ${action(texts.say('download'), () => this.#download('safe_copy'))}
               ${session.mayOriginals ? action(texts.say('downloadOriginal'), () => this.#download('original')) : nothing}
               ${action(texts.say('copyLink'), () => this.#copyLink())}
@@ -229,6 +234,11 @@ class ConversationFile extends LitElement {
     if (error instanceof Problem && (error.status === 404 || error.status === 410)) return texts.say('gone')
     return plainly(error, texts)
   }
+}
+
+/** What is held is drawn for who decides about it. Whether it can be drawn, the service says. */
+function mayPreview({ state }: Attachment, { role }: Session): boolean {
+  return state === 'accepted' || (role === 'admin' && (state === 'quarantined' || state === 'recalled'))
 }
 
 customElements.define('conversation-file', ConversationFile)

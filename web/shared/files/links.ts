@@ -1,5 +1,5 @@
-import { ask, fetchAt } from '../shared/api.ts'
-import type { Attachment, FileLink } from '../shared/shapes.ts'
+import { ask, fetchAt } from '../api.ts'
+import type { Attachment, FileLink } from '../shapes.ts'
 
 const pathOf = ({ id }: Attachment) => `/v1/attachments/${encodeURIComponent(id)}/links`
 

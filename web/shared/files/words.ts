@@ -1,11 +1,11 @@
-import { shownName } from '../../src/outbox/names.ts'
-import type { Formats } from '../shared/format.ts'
-import type { Attachment, Verdict } from '../shared/shapes.ts'
-import type { WidgetTexts } from './texts.ts'
+import { shownName } from '../../../src/outbox/names.ts'
+import type { Formats } from '../format.ts'
+import type { Attachment, Verdict } from '../shapes.ts'
+import type { FileTexts } from './texts.ts'
 
 /** How a file is told of. */
 export interface Words {
-  texts: WidgetTexts
+  texts: FileTexts
   formats: Formats
 }
 

@@ -1,8 +1,8 @@
 import { html, LitElement, nothing, type TemplateResult } from 'lit'
-import { fetchFrom, Problem } from '../shared/api.ts'
-import { notice } from '../shared/elements/notice.ts'
-import { plainly } from '../shared/plainly.ts'
-import type { Attachment } from '../shared/shapes.ts'
+import { fetchFrom, Problem } from '../api.ts'
+import { notice } from '../elements/notice.ts'
+import { plainly } from '../plainly.ts'
+import type { Attachment } from '../shapes.ts'
 import { nameOf, type Words } from './words.ts'
 
 type Shown = { picture: string } | { text: string } | { trouble: string } | null
