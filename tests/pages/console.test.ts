@@ -4,6 +4,7 @@ import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { org } from '../../emulator/org.ts'
 import type { Attachment } from '../../src/attachment.ts'
+import { systemClock } from '../../src/clock.ts'
 import { fakeEngine } from '../fixtures/engines.ts'
 import { type Fixture, jpeg, pdf, text } from '../fixtures/files.ts'
 import { eventually, keys, temporaryFolder, testEnvironment } from '../harness.ts'
@@ -455,8 +456,16 @@ describe.skipIf(!chromePath)(`the console ${needsBrowser}`, () => {
   })
 
   it('fits narrow and wide screens, in the light and in the dark, in every part and language', async () => {
-    const pages = await started()
+    let daysAgo = 0
+    const now = () => new Date(Date.now() - daysAgo * 86_400_000)
+    const pages = await started({ overrides: { clock: { ...systemClock, now } } })
     const conversationId = pages.conversation()
+    for (daysAgo = 24; daysAgo > 0; daysAgo--) {
+      for (let i = 0; i < 1 + ((daysAgo * 7) % 5); i++)
+        await pages.push(text(`note ${daysAgo} ${i}.txt`, `${daysAgo} ${i}`))
+      if (daysAgo % 3 === 0) await pages.push({ name: 'page.html', type: 'text/html', bytes: Buffer.from('<html>') })
+      if (daysAgo % 7 === 0) await pages.push(harmful('invoice.txt'))
+    }
     const { id } = await pushed(
       pages,
       await jpeg('a name that is rather long and has no end in sight at all.jpg', 600),

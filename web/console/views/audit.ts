@@ -37,15 +37,20 @@ export const auditView: OpenView = (desk, address) => {
       ${list.draw(
         [
           { head: say('when'), cell: ({ at }) => time(at, desk) },
-          { head: say('who'), cell: ({ who }) => who },
+          { head: say('who'), cell: ({ who }) => code(who) },
           { head: say('what'), cell: ({ what }) => say(`did_${what}`) },
           {
             head: say('object'),
             cell: ({ object }) =>
-              object?.startsWith('att_') ? html`<a href=${hrefOf(`/files/${object}`)}>${code(object)}</a>` : object,
+              object?.startsWith('att_')
+                ? html`<a href=${hrefOf(`/files/${object}`)}>${code(object)}</a>`
+                : object && code(object),
           },
           { head: say('outcome'), cell: ({ outcome }) => outcome },
-          { head: say('details'), cell: ({ detail }) => detail },
+          {
+            head: say('details'),
+            cell: ({ detail }) => (detail === null ? '' : html`<span class="raw">${detail}</span>`),
+          },
           { head: say('request'), cell: ({ requestId }) => (requestId === null ? '' : code(requestId)) },
           { head: say('row'), isFigure: true, cell: ({ node, seq }) => html`<span title=${node}>${seq}</span>` },
         ],

@@ -24,18 +24,15 @@ export const outboxView: OpenView = (desk, address) => {
     return say('retried')
   }
 
-  const actions = ({ attachmentId, state }: Owed) => html`<div class="choices">
-    ${
-      state === 'parked'
-        ? html`<button type="button" @click=${() => done.do(() => retry(attachmentId), nothingOwed)}>${say('retry')}</button>`
-        : nothing
-    }
-    ${
-      state === 'parked' || state === 'pending'
-        ? html`<button type="button" @click=${() => done.do(() => decisions.drop(attachmentId), nothingOwed)}>${say('drop')}</button>`
-        : nothing
-    }
-  </div>`
+  const actions = ({ attachmentId, state }: Owed) => {
+    if (state !== 'parked' && state !== 'pending') return ''
+    const retried = () => done.do(() => retry(attachmentId), nothingOwed)
+    const dropped = () => done.do(() => decisions.drop(attachmentId), nothingOwed)
+    return html`<div class="choices">
+      ${state === 'parked' ? html`<button type="button" @click=${retried}>${say('retry')}</button>` : nothing}
+      <button type="button" @click=${dropped}>${say('drop')}</button>
+    </div>`
+  }
 
   return {
     title: 'outbox',
@@ -78,7 +75,10 @@ export const outboxView: OpenView = (desk, address) => {
           { head: say('attempts'), isFigure: true, cell: ({ attempts }) => attempts },
           { head: say('since'), cell: ({ createdAt }) => time(createdAt, desk) },
           { head: say('nextAt'), cell: ({ state, nextAt }) => (state === 'pending' ? time(nextAt, desk) : '') },
-          { head: say('lastReason'), cell: ({ reason }) => reason },
+          {
+            head: say('lastReason'),
+            cell: ({ reason }) => (reason === null ? '' : html`<span class="raw">${reason}</span>`),
+          },
           { head: say('actions'), cell: actions },
         ],
         { label: say('outbox'), empty: say('outboxEmpty') },
