@@ -13,6 +13,7 @@ import { examineDeep } from './doctorDeep.ts'
 import { examineFiles } from './doctorFiles.ts'
 import { examineGateway } from './doctorGateway.ts'
 import { examineKeys } from './doctorKeys.ts'
+import { examinePeople } from './doctorPeople.ts'
 import { examineRecords } from './doctorRecords.ts'
 import { examineStorage } from './doctorStorage.ts'
 import type { Find, Finding } from './finding.ts'
@@ -56,6 +57,7 @@ async function examine(io: Io, deep: boolean): Promise<Finding[]> {
   if (deep) await examineDeep(config, secrets, { find, progress: progressOf(io) })
   await examineGenesys(config, secrets, find)
   await examineGateway(config, find)
+  examinePeople(config, find)
   return findings
 }
 
