@@ -17,6 +17,7 @@ import { courier } from './measures/courier.ts'
 import { gateway } from './measures/gateway.ts'
 import { history } from './measures/history.ts'
 import { memory } from './measures/memory.ts'
+import { pages } from './measures/pages.ts'
 import type { PartOptions } from './measures/part.ts'
 import { pull } from './measures/pull.ts'
 import { reading } from './measures/reading.ts'
@@ -39,6 +40,7 @@ const partNames = [
   'records',
   'scale',
   'history',
+  'pages',
 ] as const
 
 interface Options {
@@ -101,6 +103,7 @@ const others: Record<Exclude<(typeof partNames)[number], 'uploads'>, (options: P
   memory,
   records,
   history,
+  pages,
 }
 
 try {

@@ -4,12 +4,13 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { authorization, startService } from '../contenders/service.ts'
+import { startService } from '../contenders/service.ts'
 import { makeTemplates } from '../files.ts'
+import { push } from '../push.ts'
 import type { Part } from '../report.ts'
 import { spreadOf } from '../stats.ts'
 import { number, spread, table } from '../table.ts'
-import { fileOf, marks, readTemplates, type Template } from '../templates.ts'
+import { fileOf, marks, readTemplates } from '../templates.ts'
 import { figure, type PartOptions } from './part.ts'
 
 const sizes = [
@@ -96,14 +97,6 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 
 const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
 const median = (values: number[]) => spreadOf(values).median
-
-async function push(url: string, { type, ending }: Template, bytes: Buffer): Promise<void> {
-  const form = new FormData()
-  form.append('file', new Blob([new Uint8Array(bytes)], { type }), `file.${ending}`)
-  const answer = await fetch(`${url}/webhook/file-upload`, { method: 'POST', headers: { authorization }, body: form })
-  if (answer.status !== 200) throw new Error(`${answer.status}: ${await answer.text()}`)
-  await answer.arrayBuffer()
-}
 
 /** As simply as it can be asked. */
 async function instream(path: string, bytes: Buffer): Promise<void> {
