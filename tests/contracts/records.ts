@@ -287,6 +287,38 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
       expect(seen).toEqual(wanted.map(({ attachment }) => attachment.id))
     })
 
+    it('by the beginning of words that thousands of names have, also twice in one: each once, newest first, page by page', async () => {
+      const { records, settle } = await opened()
+      const nameOf = (i: number) =>
+        i % 3 === 0 ? `photo phone n${i}.jpg` : i % 3 === 1 ? `pharmacy n${i}.jpg` : `other n${i}.pdf`
+      const all = Array.from({ length: 3300 }, (_, i) =>
+        // Some came in at the same moment.
+        settlement({ filename: nameOf(i), receivedAt: later(Math.floor(i / 2)).toISOString() }),
+      )
+      await settle(...all)
+      const listed = async (query: { q: string; from?: Date; to?: Date }) => {
+        const seen: string[] = []
+        for (let after: { receivedAt: number; id: string } | undefined; ; ) {
+          const page = await records.listAttachments({ limit: 150, ...query, after })
+          seen.push(...page.map(({ id }) => id))
+          const last = page.at(-1)
+          if (!last) return seen
+          after = { receivedAt: Date.parse(last.receivedAt), id: last.id }
+        }
+      }
+      const wanted = (ofThese: (i: number) => boolean) =>
+        all
+          .filter((_, i) => ofThese(i))
+          .map(({ attachment: { id, receivedAt } }) => ({ id, receivedAt }))
+          .sort((a, b) => b.receivedAt.localeCompare(a.receivedAt) || (a.id < b.id ? 1 : -1))
+          .map(({ id }) => id)
+      expect(await listed({ q: 'ph' })).toEqual(wanted((i) => i % 3 !== 2))
+      const [from, to] = [later(100), later(900)]
+      expect(await listed({ q: 'ph', from, to })).toEqual(wanted((i) => i % 3 !== 2 && i >= 200 && i < 1800))
+      // More words than are asked for one by one.
+      expect(await listed({ q: 'n' })).toEqual(wanted(() => true))
+    })
+
     it('by a whole id or digest, and never by a part of one', async () => {
       const { settleInTurn, ids } = await opened()
       const [one] = await settleInTurn(3, () => ({ filename: 'x.jpg' }))

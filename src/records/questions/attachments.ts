@@ -12,22 +12,16 @@ import {
 } from '../../attachment.ts'
 import type { RefusalCode } from '../../errors.ts'
 import type { AttachmentRow, ConfirmationRow, FetchRow, Schema } from '../schema.ts'
-import { beginsManyNames, named } from './words.ts'
+import { beginsManyNames, type ListPart, named, newestNamed } from './words.ts'
 
 /** Which attachments, newest first. */
-export interface AttachmentQuery {
+export interface AttachmentQuery extends ListPart {
   conversationId?: string | undefined
   state?: AttachmentState | undefined
   type?: string | undefined
   door?: Door | undefined
   /** The beginning of a word in the name, or a whole id or digest. */
   q?: string | undefined
-  from?: Date | undefined
-  to?: Date | undefined
-  /** 1 to 200. */
-  limit: number
-  /** The last one of the page before. */
-  after?: { receivedAt: number; id: string } | undefined
 }
 
 /** Null: there is no such attachment. One that turned out to be another is that one. */
@@ -101,6 +95,11 @@ async function listHere(db: Kysely<Schema>, query: AttachmentQuery): Promise<Att
     )
   if (q !== undefined) {
     const isCommon = await beginsManyNames(db, q)
+    // What is found by its name alone comes from the words: they are in the order of lists, too.
+    const isNarrowed = [query.conversationId, query.state, query.type, query.door].some((one) => one !== undefined)
+    const newest = isCommon && !isNarrowed ? await newestNamed(db, q, query) : null
+    if (newest !== null)
+      return newest.length === 0 ? [] : (await rows.where('attachments.id', 'in', newest).execute()).map(toAttachment)
     rows = rows.where(({ eb, exists }) =>
       isCommon
         ? // Newest first until the page is full: one of so many is soon met. No id or digest begins so many names.
