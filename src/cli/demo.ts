@@ -25,9 +25,14 @@ export function demo(program: Command, io: Io): void {
     .option('--port <n>', 'where the service listens', '8080')
     .option('--emulator-port <n>', 'where the emulator listens', '8090')
     .action(async (options: { once?: true; port: string; emulatorPort: string }) => {
-      const { startEmulator } = await import('../../emulator/index.ts')
+      const [{ startEmulator }, { org }] = await Promise.all([
+        import('../../emulator/index.ts'),
+        import('../../emulator/org.ts'),
+      ])
       const dataDir = await mkdtemp(join(tmpdir(), 'clipgate-demo-'))
       const emulator = await startEmulator({ port: portOf(options.emulatorPort) })
+      // Who signs in is one who may see all.
+      emulator.setSwitches({ signIn: 'supervisor' })
       const { config, secrets } = readConfig({
         CLIPGATE_PORT: options.port,
         CLIPGATE_DATA_DIR: dataDir,
@@ -40,6 +45,9 @@ export function demo(program: Command, io: Io): void {
         CLIPGATE_GENESYS_GUEST_URL: emulator.url,
         CLIPGATE_GENESYS_CDN_URL: emulator.url,
         CLIPGATE_GATEWAY_DEPLOYMENTS: deploymentId,
+        CLIPGATE_GENESYS_LOGIN_CLIENT_ID: org.page.id,
+        CLIPGATE_GENESYS_ORGANIZATION_ID: org.id,
+        CLIPGATE_ADMIN_PERMISSIONS: 'conversation:communication:view',
         CLIPGATE_LOG_LEVEL: 'warn',
       })
       const service = await createService(config, secrets, {
@@ -57,9 +65,9 @@ export function demo(program: Command, io: Io): void {
         io.out(`Clipgate                 ${service.url}`)
         io.out(`Genesys Cloud emulator   ${emulator.url}`)
         io.out(`Data                     ${dataDir} (removed at the end)\n`)
-        await sendOne(io, service.url, emulator.url)
+        const conversationId = await sendOne(io, service.url, emulator.url)
         if (options.once) await stop(0)
-        else showWhatNext(io, service.url, emulator.url)
+        else showWhatNext(io, { service: service.url, emulator: emulator.url, conversationId })
       } catch (error) {
         io.err((error as Error).message)
         await stop(1)
@@ -67,8 +75,8 @@ export function demo(program: Command, io: Io): void {
     })
 }
 
-/** Through the push door to the message that arrives, by HTTP only, as any sender would. */
-async function sendOne(io: Io, serviceUrl: string, emulatorUrl: string): Promise<void> {
+/** Through the push door to the message that arrives, by HTTP only, as any sender would. Gives the conversation. */
+async function sendOne(io: Io, serviceUrl: string, emulatorUrl: string): Promise<string> {
   const { id } = await json<{ id: string }>(fetch(`${emulatorUrl}/_emulator/conversations`, { method: 'POST' }))
   io.out(`A customer talks to an agent: conversation ${id}`)
   const form = new FormData()
@@ -85,6 +93,7 @@ async function sendOne(io: Io, serviceUrl: string, emulatorUrl: string): Promise
   await pullOne(io, id, serviceUrl, emulatorUrl)
   await untilConfirmed(io, id, emulatorUrl, 2)
   await relayOne(io, serviceUrl)
+  return id
 }
 
 /** The customer sends it by the stock Messenger, past us; a flow asks us to fetch it. */
@@ -135,15 +144,24 @@ async function untilConfirmed(io: Io, id: string, emulatorUrl: string, count: nu
   throw new Error(`No confirmation arrived within ${confirmedWithinMs / 1000} s.`)
 }
 
-function showWhatNext(io: Io, serviceUrl: string, emulatorUrl: string): void {
+function showWhatNext(
+  io: Io,
+  { service, emulator, conversationId }: { service: string; emulator: string; conversationId: string },
+): void {
   const sample = samplePath.includes("'") ? 'demo/photo.jpg' : `'${samplePath}'`
-  io.out(`Open:  ${serviceUrl}/demo           a customer's chat through the gateway`)
-  io.out(`       ${serviceUrl}/docs           the HTTP API`)
-  io.out(`       ${serviceUrl}/health/ready   how it stands`)
-  io.out(`       ${emulatorUrl}/_emulator/requests   what Genesys Cloud was asked`)
+  const open = [
+    ['/demo', "a customer's chat through the gateway"],
+    ['/console', 'what an admin sees: sign in with Genesys Cloud, which is the emulator here'],
+    [`/widget?conversationId=${conversationId}`, "what the conversation's agent sees"],
+    ['/docs', 'the HTTP API'],
+    ['/health/ready', 'how it stands'],
+  ].map(([path, what]) => [service + path, what!] as const)
+  io.out('Open:')
+  for (const [url, what] of [...open, [`${emulator}/_emulator/requests`, 'what Genesys Cloud was asked'] as const])
+    io.out(`  ${url}\n      ${what}`)
   io.out('\nSend a file yourself, and list what is there:\n')
-  io.out(`curl -H 'Authorization: Bearer ${demoKey}' -F file=@${sample} ${serviceUrl}/webhook/file-upload`)
-  io.out(`curl -H 'Authorization: Bearer ${demoKey}' ${serviceUrl}/v1/attachments`)
+  io.out(`curl -H 'Authorization: Bearer ${demoKey}' -F file=@${sample} ${service}/webhook/file-upload`)
+  io.out(`curl -H 'Authorization: Bearer ${demoKey}' ${service}/v1/attachments`)
   io.out('\nCtrl-C ends it.')
 }
 
