@@ -151,6 +151,11 @@ describe('demo --once', () => {
     const { spawnSync } = await import('node:child_process')
     const pasted = spawnSync('bash', ['-c', `${line} -s`], { encoding: 'utf8' })
     expect(JSON.parse(pasted.stdout)).toMatchObject({ status: 'success' })
+    // And whoever opens the console can sign in there.
+    const [console] = /http:\S+\/console/.exec(program.stdout())!
+    expect((await fetch(console)).status).toBe(200)
+    const ways = await (await fetch(new URL('/v1/sign-in', console))).json()
+    expect(ways).toMatchObject({ genesys: { authorizeUrl: expect.stringMatching(/^http:.*\/oauth\/authorize$/) } })
     program.child.kill('SIGINT')
     expect(await program.ended).toBe(0)
   })
