@@ -493,12 +493,25 @@ describe.skipIf(!chromePath)(`the console ${needsBrowser}`, () => {
       }
       await picture(page, `console${path.replace(/\/att_.*/, '-one').replaceAll('/', '-')}`)
     }
+    await page.setViewportSize({ width: 320, height: 640 })
     for (const [language, title] of [
       ['de', 'Übersicht'],
+      ['es', 'Resumen'],
+      ['fr', 'Vue d’ensemble'],
+      ['pt', 'Visão geral'],
       ['ja', '概要'],
     ]) {
       await page.goto(`${pages.url}/console?language=${language}`)
       await heading(page, title!).waitFor()
+      for (const path of ['', '/files', '/quarantine', '/confirmations', '/health']) {
+        await page.goto(`${pages.url}/console${path}?language=${language}`)
+        await page.locator('main :is(table, .figures, .blank h2)').first().waitFor()
+        expect([language, path, await page.evaluate('document.documentElement.scrollWidth')]).toEqual([
+          language,
+          path,
+          320,
+        ])
+      }
     }
   })
 })
