@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Viewers } from '../access/viewers.ts'
 import type { Clock } from '../clock.ts'
-import { Forbidden, NotFound, Unauthorized, Unavailable } from '../errors.ts'
+import { Forbidden, NotFound, SenderGone, Unauthorized, Unavailable } from '../errors.ts'
 import type { Hub } from '../live/hub.ts'
 import { createEventStream } from './eventStream.ts'
 import { letView } from './letIn.ts'
@@ -50,6 +50,8 @@ export function eventRoutes(parts: EventRouteParts): Routes {
         await audit({ what: 'list', object: null, outcome: 'watched', detail }, request)
 
         const { raw } = reply
+        // Nobody would tell us any more that they have gone.
+        if (raw.destroyed) throw new SenderGone('who wanted to watch has gone')
         const cutOff = () => {
           events.watcherTooSlow(request.id)
           raw.destroy()

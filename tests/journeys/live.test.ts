@@ -7,6 +7,7 @@ import { text } from '../fixtures/files.ts'
 import { people, seesOnly } from '../fixtures/people.ts'
 import { hurriedClock } from '../genesys/clock.ts'
 import { eventually, keys, startTestService, type TestService } from '../harness.ts'
+import { rawClient } from './raw.ts'
 import { watch } from './watching.ts'
 
 const ask = ({ url }: TestService, method: string, path: string, body?: unknown) =>
@@ -109,6 +110,45 @@ describe('a person who watches', () => {
     expect(bens.text()).toContain('\n:\n')
     delete persons.ben
     await bens.over
+  })
+
+  it('is not watched for any more once they have gone, also before it began, and on a connection that they asked on twice', async () => {
+    const looks = { anna: 0, ben: 0, carla: 0 }
+    const sees = (name: keyof typeof looks, wait: Promise<void> | null = null) => ({
+      sees: async () => {
+        looks[name]++
+        await wait
+        return true
+      },
+    })
+    let go = () => {}
+    const held = new Promise<void>((resolve) => (go = resolve))
+    const persons = { anna: sees('anna', held), ben: sees('ben'), carla: sees('carla') }
+    const service = await startTestService({ overrides: { viewers: people(persons), clock: hurriedClock } })
+    const asks = (name: string) =>
+      `GET /v1/events?conversationId=c HTTP/1.1\r\nHost: test\r\nAuthorization: Person ${name}\r\n\r\n`
+    const [once, twice] = [await rawClient(service.url), await rawClient(service.url)]
+    once.socket.write(asks('anna'))
+    twice.socket.write(asks('ben') + asks('ben'))
+    await twice.until(/event: ready/)
+    await eventually(
+      () => looks,
+      ({ anna, ben }) => anna === 1 && ben >= 2,
+    )
+    once.socket.resetAndDestroy()
+    twice.socket.resetAndDestroy()
+    const { ben } = looks
+    // Who is there is looked at again and again.
+    await watch(service, '?conversationId=c', 'Person carla')
+    const carlaIsLookedAt = (times: number) =>
+      eventually(
+        () => looks.carla,
+        (now) => now > times,
+      )
+    await carlaIsLookedAt(2)
+    go()
+    await carlaIsLookedAt(6)
+    expect(looks).toMatchObject({ anna: 1, ben })
   })
 })
 
