@@ -42,7 +42,7 @@ export function eventRoutes(parts: EventRouteParts): Routes {
         produces: ['text/event-stream'],
         response: { 200: z.unknown().describe('The events.'), ...problems },
       },
-      onRequest: letView(viewers, 'read'),
+      onRequest: letView(viewers, 'read', 'watches'),
       handler: async (request, reply) => {
         const { conversationId } = request.query
         await requireShown(request.viewer, conversationId)
@@ -74,7 +74,7 @@ export function eventRoutes(parts: EventRouteParts): Routes {
         const asker = { method: request.method, headers: request.headers }
         const mayStillSee = async () => {
           try {
-            await requireShown(await viewers.require(asker, 'read'), conversationId)
+            await requireShown(await viewers.require(asker, 'read', 'watches'), conversationId)
             return true
           } catch (error) {
             const expected = [Unauthorized, Forbidden, NotFound, Unavailable].some((kind) => error instanceof kind)

@@ -12,9 +12,9 @@ export function letIn(credentials: Credentials, scope: Scope) {
 }
 
 /** The same for what people may do too: notes what they see. */
-export function letView(viewers: Viewers, scope: Scope) {
+export function letView(viewers: Viewers, scope: Scope, watches?: 'watches') {
   return async (request: FastifyRequest): Promise<void> => {
-    const viewer = await viewers.require({ method: request.method, headers: request.headers }, scope)
+    const viewer = await viewers.require({ method: request.method, headers: request.headers }, scope, watches)
     request.viewer = viewer
     request.who = viewer.who
   }
