@@ -80,8 +80,8 @@ describe('who watches', () => {
 })
 
 describe('a person who watches', () => {
-  const start = (anna: Partial<Viewer>) =>
-    startTestService({ overrides: { viewers: people({ anna }), clock: hurriedClock } })
+  const start = (anna: Partial<Viewer>, others: Record<string, Partial<Viewer>> = {}) =>
+    startTestService({ overrides: { viewers: people({ anna, ...others }), clock: hurriedClock } })
 
   it('is shown their own conversations only', async () => {
     const service = await start({ sees: seesOnly('hers') })
@@ -110,6 +110,22 @@ describe('a person who watches', () => {
     expect(bens.text()).toContain('\n:\n')
     delete persons.ben
     await bens.over
+  })
+
+  it('may watch fifty times at once, and takes nobody else’s place', async () => {
+    const sees = async () => true
+    const service = await start({ sees }, { ben: { sees } })
+    const watched = (name: string) => watch(service, '?conversationId=c', `Person ${name}`)
+    const annas = await Promise.all(Array.from({ length: 50 }, () => watched('anna')))
+    expect(annas.map(({ status }) => status)).toEqual(Array(50).fill(200))
+    const more = await watched('anna')
+    expect([more.status, Number(more.headers.get('retry-after'))]).toEqual([429, 30])
+    expect((await watched('ben')).status).toBe(200)
+    annas[0]!.leave()
+    await eventually(
+      async () => (await watched('anna')).status,
+      (status) => status === 200,
+    )
   })
 
   it('is not watched for any more once they have gone, also before it began, and on a connection that they asked on twice', async () => {
