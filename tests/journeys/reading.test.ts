@@ -53,6 +53,15 @@ describe('the list', () => {
     expect(new Set(seen).size).toBe(7)
   })
 
+  it('is kept by no cache, and neither is anything else that is told to somebody who has to say who they are', async () => {
+    const { push, get } = await startTestService()
+    const { id } = (await push(text(), { conversationId: 'c' })).body.attachment
+    const one = `/v1/attachments/${id}`
+    const paths = ['/v1/attachments', one, `${one}/story`, `${one}/links`, '/v1/audit', '/v1/quarantine', '/v1/outbox']
+    for (const path of [...paths, '/v1/overview', '/v1/keys'])
+      expect([path, (await get(path)).headers.get('cache-control')]).toEqual([path, 'no-store'])
+  })
+
   it('is filtered by conversation, state, type, door, time and the beginning of a word in the name', async () => {
     const { push, get } = await startTestService()
     const a = await push(await png('Reisepass Vorderseite.png'), { conversationId: 'c-a' })
