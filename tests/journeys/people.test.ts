@@ -103,6 +103,18 @@ describe('an agent who signs in by Genesys Cloud', () => {
     expect(await looks(maria, file)).toEqual(none)
   })
 
+  it('may look 120 conversations up in a minute, in however many sessions', async () => {
+    const { service, later, fileOf } = await started()
+    const file = await fileOf(org.agent.id)
+    const [one, other] = [await signInAs(service, 'agent'), await signInAs(service, 'agent')]
+    const look = async (person: Person, id: string) =>
+      (await person.ask('GET', `/v1/attachments?conversationId=${id}`)).status
+    for (let i = 0; i < 120; i++) expect(await look(one, `made-up-${i}`)).toBe(404)
+    expect([await look(one, file.conversationId), await look(other, file.conversationId)]).toEqual([429, 429])
+    later(1)
+    expect(await look(other, file.conversationId)).toBe(200)
+  })
+
   it('names a conversation, changes nothing, and is told nothing of the whole installation', async () => {
     const { service, fileOf } = await started()
     const file = await fileOf(org.agent.id)
