@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Viewer, Viewers } from '../access/viewers.ts'
 import type { Clock } from '../clock.ts'
-import { Forbidden, NotFound, SenderGone, Throttled, Unauthorized, Unavailable } from '../errors.ts'
+import { BadRequest, Forbidden, NotFound, SenderGone, Throttled, Unauthorized, Unavailable } from '../errors.ts'
 import type { Hub } from '../live/hub.ts'
 import { createEventStream } from './eventStream.ts'
 import { letView } from './letIn.ts'
@@ -82,8 +82,8 @@ export function eventRoutes(parts: EventRouteParts): Routes {
             await requireShown(await viewers.require(asker, 'read', 'watches'), conversationId)
             return true
           } catch (error) {
-            const expected = [Unauthorized, Forbidden, NotFound, Unavailable].some((kind) => error instanceof kind)
-            if (!expected) events.requestFailed(request.id, error)
+            const expected = [Unauthorized, Forbidden, NotFound, BadRequest, Throttled, Unavailable]
+            if (!expected.some((kind) => error instanceof kind)) events.requestFailed(request.id, error)
             return false
           }
         }

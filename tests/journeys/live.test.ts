@@ -2,6 +2,7 @@ import { Socket } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Viewer } from '../../src/access/viewers.ts'
 import { systemClock } from '../../src/clock.ts'
+import { Throttled } from '../../src/errors.ts'
 import { createHub, type Watcher } from '../../src/live/hub.ts'
 import { text } from '../fixtures/files.ts'
 import { people, seesOnly } from '../fixtures/people.ts'
@@ -110,6 +111,19 @@ describe('a person who watches', () => {
     expect(bens.text()).toContain('\n:\n')
     delete persons.ben
     await bens.over
+  })
+
+  it.each([
+    ['looks too much up', { sees: async () => Promise.reject(new Throttled('rate_limited', 1)) }],
+    ['sees no longer all', { seesAll: false }],
+  ])('who %s is told nothing more, and it is no fault of ours', async (_, becomes) => {
+    const anna: Partial<Viewer> = { seesAll: true }
+    const service = await start(anna)
+    const { ready, over } = await watch(service, 'sees' in becomes ? '?conversationId=c' : '', 'Person anna')
+    await ready()
+    Object.assign(anna, { seesAll: false }, becomes)
+    await over
+    expect(service.logged.filter(({ msg }) => msg === 'request failed')).toEqual([])
   })
 
   it('may watch fifty times at once, and takes nobody else’s place', async () => {
