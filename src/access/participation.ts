@@ -11,7 +11,7 @@ import type { Verifier } from './verify.ts'
 const yesMs = 60_000
 const noMs = 10_000
 
-/** Conversations that one session may have looked up in a minute, so that nobody tries ids, or uses up what the platform allows us. */
+/** Conversations that one person may have looked up in a minute, so that nobody tries ids, or uses up what the platform allows us. */
 const lookupsPerMinute = 120
 
 /** Which users take, or took, part in which conversation. */
@@ -47,7 +47,7 @@ export function createParticipation(parts: {
       const before = known.get(key)
       if (before && isFresh(before)) return before.answer
       for (const [other, one] of known) if (!isFresh(one)) known.delete(other)
-      rate.count(session.id)
+      rate.count(session.subject)
       const asked = {
         at: clock.now().getTime(),
         forMs: yesMs,

@@ -25,8 +25,11 @@ export interface Viewer {
 }
 
 export interface Viewers {
-  /** Throws `Unauthorized` for no or wrong credentials, `Forbidden` for valid ones that may not do this. */
-  require(asker: Asker, scope: Scope): Promise<Viewer>
+  /**
+   * `watches`: it is asked for by a page that stands open, which is no use of a session. Throws `Unauthorized` for no or wrong
+   * credentials, `Forbidden` for valid ones that may not do this.
+   */
+  require(asker: Asker, scope: Scope, watches?: 'watches'): Promise<Viewer>
 }
 
 /** By API keys alone: who has the scope sees all. */
@@ -91,21 +94,21 @@ export function createViewers(parts: {
     }
   }
 
-  async function signedIn(asker: Asker): Promise<SignedIn | null> {
+  async function signedIn(asker: Asker, watches?: 'watches'): Promise<SignedIn | null> {
     const secret = asker.headers.authorization === undefined ? readCookie(asker.headers) : null
     if (secret === null) return null
     requireOwnPage(asker, publicUrl())
     const found = await sessions.find(secret)
     if (!found) throw new Unauthorized('The session has ended. Sign in again.')
-    const session = await verifier.verify(found)
+    const session = await verifier.verify(found, watches === undefined)
     return { session, viewer: viewerOf(session) }
   }
 
   return {
-    signedIn,
+    signedIn: (asker) => signedIn(asker),
     of: viewerOf,
-    async require(asker, scope) {
-      const { viewer } = (await signedIn(asker)) ?? {}
+    async require(asker, scope, watches) {
+      const { viewer } = (await signedIn(asker, watches)) ?? {}
       if (!viewer) return byKey.require(asker, scope)
       if (!viewer.scopes.includes(scope)) throw new Forbidden(`This person has not the scope ${scope}.`, viewer.who)
       return viewer

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import type { Viewers } from '../access/viewers.ts'
+import type { Viewer, Viewers } from '../access/viewers.ts'
 import type { Clock } from '../clock.ts'
-import { Forbidden, NotFound, Unauthorized, Unavailable } from '../errors.ts'
+import { BadRequest, Forbidden, NotFound, SenderGone, Throttled, Unauthorized, Unavailable } from '../errors.ts'
 import type { Hub } from '../live/hub.ts'
 import { createEventStream } from './eventStream.ts'
 import { letView } from './letIn.ts'
@@ -20,13 +20,17 @@ export interface EventRouteParts extends ReadParts {
 const commentEveryMs = 15_000
 /** Comments until it is asked again whether the viewer may still see this. */
 const commentsPerLook = 2
+/** At once by one person: more than anybody has pages open, and far less than all places. */
+const mostOfPerson = 50
+const comeAgainSeconds = 30
 
-const problems = Object.fromEntries([400, 401, 403, 404, 503].map((status) => [status, problemShape]))
+const problems = Object.fromEntries([400, 401, 403, 404, 429, 503].map((status) => [status, problemShape]))
 
 /** GET /v1/events: what comes and changes, while it does. */
 export function eventRoutes(parts: EventRouteParts): Routes {
   const { viewers, hub, readers, clock, events } = parts
   const { audit } = readsOf(parts)
+  const places = placesOfPeople()
   return (app) => {
     app.route({
       method: 'GET',
@@ -42,7 +46,7 @@ export function eventRoutes(parts: EventRouteParts): Routes {
         produces: ['text/event-stream'],
         response: { 200: z.unknown().describe('The events.'), ...problems },
       },
-      onRequest: letView(viewers, 'read'),
+      onRequest: letView(viewers, 'read', 'watches'),
       handler: async (request, reply) => {
         const { conversationId } = request.query
         await requireShown(request.viewer, conversationId)
@@ -50,6 +54,9 @@ export function eventRoutes(parts: EventRouteParts): Routes {
         await audit({ what: 'list', object: null, outcome: 'watched', detail }, request)
 
         const { raw } = reply
+        // Nobody would tell us any more that they have gone.
+        if (raw.destroyed) throw new SenderGone('who wanted to watch has gone')
+        raw.once('close', places.take(request.viewer))
         const cutOff = () => {
           events.watcherTooSlow(request.id)
           raw.destroy()
@@ -72,11 +79,11 @@ export function eventRoutes(parts: EventRouteParts): Routes {
         const asker = { method: request.method, headers: request.headers }
         const mayStillSee = async () => {
           try {
-            await requireShown(await viewers.require(asker, 'read'), conversationId)
+            await requireShown(await viewers.require(asker, 'read', 'watches'), conversationId)
             return true
           } catch (error) {
-            const expected = [Unauthorized, Forbidden, NotFound, Unavailable].some((kind) => error instanceof kind)
-            if (!expected) events.requestFailed(request.id, error)
+            const expected = [Unauthorized, Forbidden, NotFound, BadRequest, Throttled, Unavailable]
+            if (!expected.some((kind) => error instanceof kind)) events.requestFailed(request.id, error)
             return false
           }
         }
@@ -98,5 +105,25 @@ export function eventRoutes(parts: EventRouteParts): Routes {
         )
       },
     })
+  }
+}
+
+/** So that no person takes the places of all others. Programs are trusted with theirs. */
+function placesOfPeople() {
+  const taken = new Map<string, number>()
+  return {
+    /** Returns how to leave it. Throws `Throttled` when this person has too many. */
+    take(viewer: Viewer | null): () => void {
+      if (!viewer?.session) return () => {}
+      const { who } = viewer
+      const times = taken.get(who) ?? 0
+      if (times >= mostOfPerson) throw new Throttled('rate_limited', comeAgainSeconds)
+      taken.set(who, times + 1)
+      return () => {
+        const left = taken.get(who)! - 1
+        if (left > 0) taken.set(who, left)
+        else taken.delete(who)
+      }
+    },
   }
 }

@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Credentials } from '../access/credentials.ts'
 import type { Viewers } from '../access/viewers.ts'
 import type { Scope } from '../config/kinds.ts'
@@ -11,20 +11,21 @@ export function letIn(credentials: Credentials, scope: Scope) {
   }
 }
 
-/** The same for what people may do too: notes what they see. */
-export function letView(viewers: Viewers, scope: Scope) {
-  return async (request: FastifyRequest): Promise<void> => {
-    const viewer = await viewers.require({ method: request.method, headers: request.headers }, scope)
+/** The same for what people may do too: notes what they see. No cache keeps what is told to them. */
+export function letView(viewers: Viewers, scope: Scope, watches?: 'watches') {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const viewer = await viewers.require({ method: request.method, headers: request.headers }, scope, watches)
     request.viewer = viewer
     request.who = viewer.who
+    reply.header('cache-control', 'no-store')
   }
 }
 
 /** The same for what tells of the whole installation: only for who sees all of it. */
 export function letViewAll(viewers: Viewers, scope: Scope) {
   const view = letView(viewers, scope)
-  return async (request: FastifyRequest): Promise<void> => {
-    await view(request)
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    await view(request, reply)
     if (!request.viewer?.seesAll) throw new Forbidden('This tells of all conversations.', request.who)
   }
 }

@@ -48,10 +48,7 @@ export function linkRoutes(parts: LinkRouteParts): Routes {
         const by = { viewer: request.viewer!, requestId: request.id }
         const { link, secret } = await links.make(attachment, request.body, by)
         const { id, of, expiresAt } = shown(link)
-        return reply
-          .code(201)
-          .header('cache-control', 'no-store')
-          .send({ id, url: `${filesUrl()}/${secret}`, of, expiresAt })
+        return reply.code(201).send({ id, url: `${filesUrl()}/${secret}`, of, expiresAt })
       },
     })
 
@@ -85,21 +82,18 @@ export function linkRoutes(parts: LinkRouteParts): Routes {
         params: z.object({ id: z.string(), linkId: z.string() }),
         response: { 204: z.void(), ...problems(401, 403, 404, 503) },
       },
-      onRequest: async (request) => {
+      onRequest: async (request, reply) => {
         // Who may change all need not be able to read.
-        await letView(
-          viewers,
-          'read',
-        )(request).catch(async (error: unknown) => {
+        await letView(viewers, 'read')(request, reply).catch(async (error: unknown) => {
           if (!(error instanceof Forbidden)) throw error
-          await letView(viewers, 'admin')(request)
+          await letView(viewers, 'admin')(request, reply)
         })
       },
       handler: async (request, reply) => {
         const { id: attachmentId } = await found(request.params.id, request.viewer)
         const { linkId: id } = request.params
         const own = (await links.of(attachmentId)).some((link) => link.id === id && link.who === request.who)
-        if (!own) await letView(viewers, 'admin')(request)
+        if (!own) await letView(viewers, 'admin')(request, reply)
         await links.revoke({ id, attachmentId }, { who: request.who ?? 'anyone', requestId: request.id })
         return reply.code(204).send()
       },

@@ -48,6 +48,8 @@ const waiting = new WeakSet<IncomingMessage>()
 const doubtful = new WeakSet<IncomingMessage>()
 /** What is being answered on a connection. */
 const running = new WeakMap<Socket, { request: IncomingMessage; response: ServerResponse }>()
+/** What of a connection is not answered to its end yet. */
+const unended = new WeakMap<Socket, Set<ServerResponse>>()
 
 const notFound = {
   status: 404,
@@ -132,6 +134,7 @@ export async function createServer(
   app.addHook('onRequest', async (request, reply) => {
     request.waitsForContinue = waiting.has(request.raw)
     running.set(request.raw.socket, { request: request.raw, response: reply.raw })
+    closeWith(request.raw.socket, reply.raw)
     reply.header('x-request-id', request.id)
     reply.header('x-content-type-options', 'nosniff')
     const fault = faultOf(request.raw)
@@ -238,6 +241,24 @@ export async function createServer(
     return answerProblem(request, reply, notFound)
   })
   return app
+}
+
+/**
+ * Of several requests on one connection only the first that is not answered hears of its end from Node. The others would go on
+ * for nobody, and hold what they have opened.
+ */
+function closeWith(socket: Socket, response: ServerResponse): void {
+  let responses = unended.get(socket)
+  if (!responses) {
+    const all = new Set<ServerResponse>()
+    responses = all
+    unended.set(socket, all)
+    socket.once('close', () => {
+      for (const one of all) if (one.socket === null) one.destroy().emit('close')
+    })
+  }
+  responses.add(response)
+  response.once('close', () => responses.delete(response))
 }
 
 /** What is wrong with a request that is well-formed, whatever it asks for (RFC 9110, 10.1.1; RFC 9112, 3.2). */

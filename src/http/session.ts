@@ -9,7 +9,7 @@ import type { PeopleViewers, SignedIn } from '../access/viewers.ts'
 import { Unauthorized } from '../errors.ts'
 import { sessionRoles } from '../records/questions/sessions.ts'
 import type { Records } from '../records/records.ts'
-import { strictJson } from '../strictJson.ts'
+import { readJson } from './json.ts'
 import type { Routes } from './server.ts'
 import { problemShape } from './shapes.ts'
 
@@ -24,7 +24,6 @@ export interface SessionRouteParts {
   publicUrl(): string
 }
 
-const maxBodyBytes = 16 * 1024
 const problems = (...statuses: number[]) => Object.fromEntries(statuses.map((status) => [status, problemShape]))
 
 const visible = /^[\x21-\x7e]+$/
@@ -60,12 +59,7 @@ export function sessionRoutes(parts: SessionRouteParts): Routes {
   const asker = ({ method, headers }: Asker): Asker => ({ method, headers })
 
   return (app) => {
-    app.removeAllContentTypeParsers()
-    app.addContentTypeParser(
-      'application/json',
-      { parseAs: 'string', bodyLimit: maxBodyBytes },
-      async (_request: unknown, text: string) => strictJson(text),
-    )
+    readJson(app)
     app.addHook('onRequest', async (_request, reply) => void reply.header('cache-control', 'no-store'))
 
     app.route({
@@ -100,7 +94,7 @@ export function sessionRoutes(parts: SessionRouteParts): Routes {
           'With the code and the verifier of a sign-in at Genesys Cloud, or with a name and a password. The session is in a cookie. What the cookie changes later must be asked for by a page of this service.',
         tags,
         body: signInRequest,
-        response: { 201: sessionShape, ...problems(400, 401, 403, 429, 503) },
+        response: { 201: sessionShape, ...problems(400, 401, 403, 408, 429, 503) },
       },
       onRequest: async (request) => {
         const require = readCookie(request.headers) === null ? refuseOtherPages : requireOwnPage

@@ -2,11 +2,13 @@ import { Socket } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Viewer } from '../../src/access/viewers.ts'
 import { systemClock } from '../../src/clock.ts'
+import { Throttled } from '../../src/errors.ts'
 import { createHub, type Watcher } from '../../src/live/hub.ts'
 import { text } from '../fixtures/files.ts'
 import { people, seesOnly } from '../fixtures/people.ts'
 import { hurriedClock } from '../genesys/clock.ts'
 import { eventually, keys, startTestService, type TestService } from '../harness.ts'
+import { rawClient } from './raw.ts'
 import { watch } from './watching.ts'
 
 const ask = ({ url }: TestService, method: string, path: string, body?: unknown) =>
@@ -79,8 +81,8 @@ describe('who watches', () => {
 })
 
 describe('a person who watches', () => {
-  const start = (anna: Partial<Viewer>) =>
-    startTestService({ overrides: { viewers: people({ anna }), clock: hurriedClock } })
+  const start = (anna: Partial<Viewer>, others: Record<string, Partial<Viewer>> = {}) =>
+    startTestService({ overrides: { viewers: people({ anna, ...others }), clock: hurriedClock } })
 
   it('is shown their own conversations only', async () => {
     const service = await start({ sees: seesOnly('hers') })
@@ -109,6 +111,74 @@ describe('a person who watches', () => {
     expect(bens.text()).toContain('\n:\n')
     delete persons.ben
     await bens.over
+  })
+
+  it.each([
+    ['looks too much up', { sees: async () => Promise.reject(new Throttled('rate_limited', 1)) }],
+    ['sees no longer all', { seesAll: false }],
+  ])('who %s is told nothing more, and it is no fault of ours', async (_, becomes) => {
+    const anna: Partial<Viewer> = { seesAll: true }
+    const service = await start(anna)
+    const { ready, over } = await watch(service, 'sees' in becomes ? '?conversationId=c' : '', 'Person anna')
+    await ready()
+    Object.assign(anna, { seesAll: false }, becomes)
+    await over
+    expect(service.logged.filter(({ msg }) => msg === 'request failed')).toEqual([])
+  })
+
+  it('may watch fifty times at once, and takes nobody else’s place', async () => {
+    const sees = async () => true
+    const service = await start({ sees }, { ben: { sees } })
+    const watched = (name: string) => watch(service, '?conversationId=c', `Person ${name}`)
+    const annas = await Promise.all(Array.from({ length: 50 }, () => watched('anna')))
+    expect(annas.map(({ status }) => status)).toEqual(Array(50).fill(200))
+    const more = await watched('anna')
+    expect([more.status, Number(more.headers.get('retry-after'))]).toEqual([429, 30])
+    expect((await watched('ben')).status).toBe(200)
+    annas[0]!.leave()
+    await eventually(
+      async () => (await watched('anna')).status,
+      (status) => status === 200,
+    )
+  })
+
+  it('is not watched for any more once they have gone, also before it began, and on a connection that they asked on twice', async () => {
+    const looks = { anna: 0, ben: 0, carla: 0 }
+    const sees = (name: keyof typeof looks, wait: Promise<void> | null = null) => ({
+      sees: async () => {
+        looks[name]++
+        await wait
+        return true
+      },
+    })
+    let go = () => {}
+    const held = new Promise<void>((resolve) => (go = resolve))
+    const persons = { anna: sees('anna', held), ben: sees('ben'), carla: sees('carla') }
+    const service = await startTestService({ overrides: { viewers: people(persons), clock: hurriedClock } })
+    const asks = (name: string) =>
+      `GET /v1/events?conversationId=c HTTP/1.1\r\nHost: test\r\nAuthorization: Person ${name}\r\n\r\n`
+    const [once, twice] = [await rawClient(service.url), await rawClient(service.url)]
+    once.socket.write(asks('anna'))
+    twice.socket.write(asks('ben') + asks('ben'))
+    await twice.until(/event: ready/)
+    await eventually(
+      () => looks,
+      ({ anna, ben }) => anna === 1 && ben >= 2,
+    )
+    once.socket.resetAndDestroy()
+    twice.socket.resetAndDestroy()
+    const { ben } = looks
+    // Who is there is looked at again and again.
+    await watch(service, '?conversationId=c', 'Person carla')
+    const carlaIsLookedAt = (times: number) =>
+      eventually(
+        () => looks.carla,
+        (now) => now > times,
+      )
+    await carlaIsLookedAt(2)
+    go()
+    await carlaIsLookedAt(6)
+    expect(looks).toMatchObject({ anna: 1, ben })
   })
 })
 

@@ -2,14 +2,14 @@ import { describe, expect, it } from 'vitest'
 import { org } from '../../emulator/org.ts'
 import { type Clock, systemClock } from '../../src/clock.ts'
 import { jpeg, text } from '../fixtures/files.ts'
-import { keys, startTestService, type TestService, testEnvironment } from '../harness.ts'
+import { eventually, keys, startTestService, type TestService, testEnvironment } from '../harness.ts'
 import { codeFrom, type Person, personAt, signInAs, signInSettings } from '../people.ts'
 import { run } from './process.ts'
 
 /** A service that people sign in to, by a clock that the test moves on. */
-async function started(env: Record<string, string> = {}) {
+async function started(env: Record<string, string> = {}, base: Clock = systemClock) {
   let aheadMs = 0
-  const clock: Clock = { ...systemClock, now: () => new Date(Date.now() + aheadMs) }
+  const clock: Clock = { ...base, now: () => new Date(Date.now() + aheadMs) }
   const service = await startTestService({ env: { ...signInSettings, ...env }, overrides: { clock } })
   const later = (minutes: number) => {
     aheadMs += minutes * 60_000
@@ -101,6 +101,18 @@ describe('an agent who signs in by Genesys Cloud', () => {
     expect(await looks(otto, file)).toEqual(all)
     later(50 / 60)
     expect(await looks(maria, file)).toEqual(none)
+  })
+
+  it('may look 120 conversations up in a minute, in however many sessions', async () => {
+    const { service, later, fileOf } = await started()
+    const file = await fileOf(org.agent.id)
+    const [one, other] = [await signInAs(service, 'agent'), await signInAs(service, 'agent')]
+    const look = async (person: Person, id: string) =>
+      (await person.ask('GET', `/v1/attachments?conversationId=${id}`)).status
+    for (let i = 0; i < 120; i++) expect(await look(one, `made-up-${i}`)).toBe(404)
+    expect([await look(one, file.conversationId), await look(other, file.conversationId)]).toEqual([429, 429])
+    later(1)
+    expect(await look(other, file.conversationId)).toBe(200)
   })
 
   it('names a conversation, changes nothing, and is told nothing of the whole installation', async () => {
@@ -239,6 +251,30 @@ describe('a session ends', () => {
       expect((await session(agent))[0]).toBe(200)
     }
     later(60)
+    expect(await session(agent)).toEqual(over)
+  })
+
+  it('when a page only watched for an hour, which is no use of it', async () => {
+    // Of those who watch, each is looked at again every 30 s: here sooner.
+    const wait: Clock['wait'] = (ms, signal) => systemClock.wait(ms === 15_000 ? 20 : ms, signal)
+    const { service, later, fileOf } = await started({}, { ...systemClock, wait })
+    const { conversationId } = await fileOf(org.agent.id)
+    const agent = await signInAs(service, 'agent')
+    const asked = () => service.emulator.requests().filter(({ path }) => path === '/api/v2/users/me').length
+    const path = `${service.url}/v1/events?conversationId=${conversationId}`
+    const watching = await fetch(path, { headers: { cookie: agent.cookie()! } })
+    expect(watching.status).toBe(200)
+    const watched = async (minutes: number) => {
+      const before = asked()
+      later(minutes)
+      await eventually(asked, (times) => times > before)
+    }
+    await watched(59)
+    expect((await session(agent))[0]).toBe(200)
+    await watched(30)
+    await watched(29)
+    later(1)
+    await watching.text()
     expect(await session(agent)).toEqual(over)
   })
 

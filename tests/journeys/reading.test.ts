@@ -8,6 +8,8 @@ import type { Attachment } from '../../src/attachment.ts'
 import { systemClock } from '../../src/clock.ts'
 import { readConfig } from '../../src/config.ts'
 import { openRecords } from '../../src/installation.ts'
+import { memoryStorage } from '../../src/storage/memory.ts'
+import type { Storage } from '../../src/storage/storage.ts'
 import { jpeg, jpegOfSize, png, text } from '../fixtures/files.ts'
 import {
   eventually,
@@ -19,6 +21,7 @@ import {
   temporaryFolder,
   testEnvironment,
 } from '../harness.ts'
+import { rawClient } from './raw.ts'
 
 function content({ url }: TestService, id: string, headers: Record<string, string> = {}) {
   return fetch(`${url}/v1/attachments/${id}/content`, { headers: { authorization: `Bearer ${keys.read}`, ...headers } })
@@ -48,6 +51,15 @@ describe('the list', () => {
     } while (cursor !== '')
     expect([...seen].sort()).toEqual([...pushed].sort())
     expect(new Set(seen).size).toBe(7)
+  })
+
+  it('is kept by no cache, and neither is anything else that is told to somebody who has to say who they are', async () => {
+    const { push, get } = await startTestService()
+    const { id } = (await push(text(), { conversationId: 'c' })).body.attachment
+    const one = `/v1/attachments/${id}`
+    const paths = ['/v1/attachments', one, `${one}/story`, `${one}/links`, '/v1/audit', '/v1/quarantine', '/v1/outbox']
+    for (const path of [...paths, '/v1/overview', '/v1/keys'])
+      expect([path, (await get(path)).headers.get('cache-control')]).toEqual([path, 'no-store'])
   })
 
   it('is filtered by conversation, state, type, door, time and the beginning of a word in the name', async () => {
@@ -177,6 +189,38 @@ describe('the content', () => {
     })
     await once(socket, 'close')
     expect(received).toBeLessThan(40_000_000)
+  })
+
+  it('is not held open for a reader that has gone, though it asked for several on one connection', async () => {
+    const storage = memoryStorage(() => new Date())
+    let held = 0
+    async function* counted(bytes: AsyncIterable<Uint8Array>) {
+      held++
+      try {
+        yield* bytes
+      } finally {
+        held--
+      }
+    }
+    const open: Storage['open'] = async (key, range) => counted(await storage.open(key, range))
+    const service = await startTestService({
+      env: { MAX_FILE_BYTES: '40000000' },
+      overrides: { storage: { ...storage, open } },
+    })
+    const { id } = (await service.push(await jpegOfSize(40_000_000))).body.attachment
+    const { socket, until } = await rawClient(service.url)
+    const asked = `GET /v1/attachments/${id}/content HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer ${keys.read}\r\n\r\n`
+    socket.write(asked + asked)
+    await until(/^HTTP\/1\.1 200/)
+    socket.pause()
+    const isHeld = (times: number) =>
+      eventually(
+        () => held,
+        (now) => now === times,
+      )
+    await isHeld(2)
+    socket.destroy()
+    await isHeld(0)
   })
 
   it('needs the scope read', async () => {

@@ -236,6 +236,23 @@ describe.skipIf(!chromePath)(`the widget ${needsBrowser}`, () => {
     await fileCalled(page, 'secret.txt').waitFor()
   })
 
+  it('says so when nobody could be signed out, and does not look as if they were', async () => {
+    const { page, push } = await started()
+    await push(text('secret.txt'))
+    await fileCalled(page, 'secret.txt').waitFor()
+    await page.route('**/v1/session', (route) =>
+      route.request().method() === 'DELETE'
+        ? route.fulfill({ status: 503, contentType: 'application/problem+json', body: '{"code":"unavailable"}' })
+        : route.continue(),
+    )
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByText('The service cannot do this right now.').waitFor()
+    expect(await page.locator('conversation-file').count()).toBe(0)
+    await page.unroute('**/v1/session')
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByRole('heading', { name: 'Your session has ended' }).waitFor()
+  })
+
   it('shows nothing of a conversation of somebody else’s, and looks again when asked to', async () => {
     const { page, emulator, push: _push, url, ...pages } = await started()
     const other = emulator.createConversation({ agentUserId: org.otherAgent.id }).id

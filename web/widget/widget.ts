@@ -132,7 +132,11 @@ export async function showWidget(place: HTMLElement): Promise<void> {
   async function leave(): Promise<void> {
     listening?.stop()
     known.clear()
-    await signOut().catch(() => {})
+    try {
+      await signOut()
+    } catch (error) {
+      return show({ kind: 'failed', trouble: plainly(error, texts) })
+    }
     await offerSignIn('ended')
   }
 
