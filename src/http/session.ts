@@ -66,7 +66,7 @@ export function sessionRoutes(parts: SessionRouteParts): Routes {
       method: 'GET',
       url: '/v1/sign-in',
       schema: {
-        summary: 'How people can sign in here',
+        summary: 'How people can sign in here, and whether who asks has done so',
         tags,
         response: {
           200: z.object({
@@ -75,14 +75,22 @@ export function sessionRoutes(parts: SessionRouteParts): Routes {
               .nullable()
               .describe('Authorization code with PKCE (S256). Null: not by Genesys Cloud.'),
             local: z.boolean().describe('By name and password.'),
+            session: sessionShape.nullable().describe('As of /v1/session. Null: nobody is signed in.'),
           }),
           ...problems(503),
         },
       },
-      handler: async () => ({
-        genesys: genesys && { ...genesys, redirectUri: redirectUri() },
-        local: await records.hasAccounts(),
-      }),
+      handler: async (request) => {
+        const signedIn = await viewers.signedIn(asker(request)).catch((error: unknown) => {
+          if (error instanceof Unauthorized) return null
+          throw error
+        })
+        return {
+          genesys: genesys && { ...genesys, redirectUri: redirectUri() },
+          local: await records.hasAccounts(),
+          session: signedIn && shown(signedIn),
+        }
+      },
     })
 
     app.route({

@@ -230,7 +230,7 @@ describe('is not let in', () => {
   it('anybody by Genesys Cloud, where that is not set up', async () => {
     const service = await startTestService()
     const person = personAt(service)
-    expect((await person.ask('GET', '/v1/sign-in')).body).toEqual({ genesys: null, local: false })
+    expect((await person.ask('GET', '/v1/sign-in')).body).toEqual({ genesys: null, local: false, session: null })
     const body = { code: 'made-up', codeVerifier: 'v'.repeat(43) }
     expect(refused(await person.ask('POST', '/v1/session', { body })).slice(0, 2)).toEqual([403, 'forbidden'])
   })

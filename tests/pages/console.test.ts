@@ -74,6 +74,8 @@ describe.skipIf(!chromePath)(`the console ${needsBrowser}`, () => {
 
   it('asks who is not signed in to sign in, leads back to where they wanted to go, and ends with the session', async () => {
     const pages = await started({ path: '/console/files?state=accepted' })
+    const errors: string[] = []
+    pages.context.on('console', (message) => message.type() === 'error' && errors.push(message.text()))
     const first = await pages.open('/console/files')
     await first.getByRole('heading', { name: 'Please sign in' }).waitFor()
     await expectAccessible(first)
@@ -81,6 +83,7 @@ describe.skipIf(!chromePath)(`the console ${needsBrowser}`, () => {
     await heading(page, 'Files').waitFor()
     expect(await page.getByLabel('State').inputValue()).toBe('accepted')
     await page.getByText(org.supervisor.name).waitFor()
+    expect(errors).toEqual([])
     // In another tab the session ends; the next thing that is asked for is not shown.
     const other = await pages.open('/console/audit')
     await other.getByRole('button', { name: 'Sign out' }).click()

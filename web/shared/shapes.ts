@@ -46,6 +46,8 @@ export interface Session {
 export interface SignInWays {
   genesys: { authorizeUrl: string; clientId: string; redirectUri: string } | null
   local: boolean
+  /** Null: nobody is signed in. */
+  session: Session | null
 }
 
 export interface FileLink {

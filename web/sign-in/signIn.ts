@@ -6,7 +6,6 @@ import {
   type Answer,
   answerIn,
   begunAs,
-  currentSession,
   finishSignIn,
   handOver,
   leaveToSignIn,
@@ -66,8 +65,8 @@ export async function showSignIn(place: HTMLElement): Promise<void> {
 
   async function offer(trouble: string | null = null): Promise<void> {
     try {
-      const [session, ways] = await Promise.all([trouble === null ? currentSession() : null, waysToSignIn()])
-      if (session) drawSession(session)
+      const ways = await waysToSignIn()
+      if (ways.session && trouble === null) drawSession(ways.session)
       else drawWays(ways, trouble)
     } catch (error) {
       draw(notice('error', trouble ?? plainly(error, texts)))
