@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { org } from '../../emulator/org.ts'
 import type { Attachment } from '../../src/attachment.ts'
-import { systemClock } from '../../src/clock.ts'
+import { type Clock, systemClock } from '../../src/clock.ts'
 import { fakeEngine } from '../fixtures/engines.ts'
 import { type Fixture, jpeg, pdf, text } from '../fixtures/files.ts'
 import { eventually, keys, temporaryFolder, testEnvironment } from '../harness.ts'
@@ -94,6 +94,29 @@ describe.skipIf(!chromePath)(`the console ${needsBrowser}`, () => {
     // And nothing of what was shown stays in the browser.
     expect(await page.evaluate('Object.keys({ ...localStorage, ...sessionStorage })')).toEqual([])
     expect(await page.evaluate('caches.keys()')).toEqual([])
+  })
+
+  it('shows nothing more when the session has ended, though nobody asks for anything', async () => {
+    // Of those who watch, each is looked at again every 30 s: here sooner.
+    const wait: Clock['wait'] = (ms, signal) => systemClock.wait(ms === 15_000 ? 50 : ms, signal)
+    const { enter, ...pages } = await started({
+      path: '/console/files',
+      overrides: { clock: { ...systemClock, wait } },
+    })
+    const { id } = await pushed(pages, text('secret.txt'))
+    const page = await enter()
+    for (const path of ['/console/files', `/console/files/${id}`]) {
+      if (path !== '/console/files') {
+        await page.getByRole('link', { name: 'Sign in' }).click()
+        await page.getByRole('button', { name: 'Sign in with Genesys Cloud' }).click()
+        await page.waitForURL((url) => url.pathname === '/console/files')
+        await page.goto(pages.url + path)
+      }
+      await page.getByText('secret.txt').first().waitFor()
+      await page.evaluate('fetch("/v1/session", { method: "DELETE" })')
+      await page.getByRole('heading', { name: 'Please sign in' }).waitFor()
+      expect(await page.getByText('secret.txt').count()).toBe(0)
+    }
   })
 
   it('is not for agents', async () => {

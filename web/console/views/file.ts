@@ -47,7 +47,9 @@ export const fileView: OpenView = (desk, { path }) => {
           if (one.id === id && shown && JSON.stringify(one) !== JSON.stringify(shown)) void again()
         },
         became() {},
-        liveness() {},
+        liveness(now) {
+          if (now.state === 'refused' && now.status === 401) desk.ended()
+        },
       },
     )
   }

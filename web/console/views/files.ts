@@ -36,8 +36,9 @@ export const filesView: OpenView = (desk, address) => {
             desk.redraw()
           },
           became() {},
-          liveness({ state }) {
-            if (state === 'live') isCaughtUp = true
+          liveness(now) {
+            if (now.state === 'live') isCaughtUp = true
+            if (now.state === 'refused' && now.status === 401) desk.ended()
           },
         },
       )
