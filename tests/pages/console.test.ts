@@ -119,6 +119,21 @@ describe.skipIf(!chromePath)(`the console ${needsBrowser}`, () => {
     }
   })
 
+  it('says so when nobody could be signed out, and does not look as if they were', async () => {
+    const { enter } = await started({ path: '/console/files' })
+    const page = await enter()
+    await page.route('**/v1/session', (route) =>
+      route.request().method() === 'DELETE'
+        ? route.fulfill({ status: 503, contentType: 'application/problem+json', body: '{"code":"unavailable"}' })
+        : route.continue(),
+    )
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByText('The service cannot do this right now.').waitFor()
+    await page.unroute('**/v1/session')
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByRole('heading', { name: 'Please sign in' }).waitFor()
+  })
+
   it('is not for agents', async () => {
     const { enter } = await started({ who: 'agent' })
     const page = await enter()

@@ -73,7 +73,11 @@ export async function showConsole(place: HTMLElement): Promise<void> {
   }
 
   async function leave(): Promise<void> {
-    await signOut().catch(() => {})
+    try {
+      await signOut()
+    } catch (error) {
+      return show(html`<section class="blank">${notice('error', plainly(error, texts))}</section>`)
+    }
     ended()
   }
 
@@ -88,6 +92,7 @@ export async function showConsole(place: HTMLElement): Promise<void> {
   }
 
   function show(what: TemplateResult): void {
+    view?.leave?.()
     view = null
     instead = what
     draw()
