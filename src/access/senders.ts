@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts'
 import { Unauthorized } from '../errors.ts'
 import type { FoundTicket, Spend } from '../records/questions/tickets.ts'
 import type { Records } from '../records/records.ts'
+import { sourceOf } from './attempts.ts'
 import type { Credentials } from './credentials.ts'
 import type { RateLimit } from './rate.ts'
 import { type SignedRequest, signatureToleranceSeconds, signedRequest } from './signatures.ts'
@@ -54,7 +55,7 @@ export function createSenders(parts: {
   async function bySignature(header: string, { method, url, address }: SenderRequest): Promise<Sender> {
     const signed = signedRequest(header, { method, url }, signingSecrets, clock.now())
     // By address: who only claims to have signed must not use up what those who have may ask.
-    rate.count(`signed ${address}`)
+    rate.count(`signed ${sourceOf(address)}`)
     if (await records.signatureUsed(signed.digest)) throw new Unauthorized('The signature was used before.')
     // Twice the tolerance: our clock may be set back meanwhile, by as much as a signature may be off.
     const until = new Date(signed.expiresAt.getTime() + signatureToleranceSeconds * 1000)

@@ -6,7 +6,7 @@ import { mostCharacters } from '../access/passwords.ts'
 import { type Sessions, whoOf } from '../access/sessions.ts'
 import type { SignIn } from '../access/signIn.ts'
 import type { PeopleViewers, SignedIn } from '../access/viewers.ts'
-import { Unauthorized } from '../errors.ts'
+import { Unauthorized, Unavailable } from '../errors.ts'
 import { sessionRoles } from '../records/questions/sessions.ts'
 import type { Records } from '../records/records.ts'
 import { readJson } from './json.ts'
@@ -76,19 +76,28 @@ export function sessionRoutes(parts: SessionRouteParts): Routes {
               .describe('Authorization code with PKCE (S256). Null: not by Genesys Cloud.'),
             local: z.boolean().describe('By name and password.'),
             session: sessionShape.nullable().describe('As of /v1/session. Null: nobody is signed in.'),
+            known: z
+              .boolean()
+              .describe('False: there may be a session, and Genesys Cloud cannot be asked about it now.'),
           }),
           ...problems(503),
         },
       },
       handler: async (request) => {
-        const signedIn = await viewers.signedIn(asker(request)).catch((error: unknown) => {
-          if (error instanceof Unauthorized) return null
-          throw error
-        })
+        const [signedIn, known] = await viewers.signedIn(asker(request)).then(
+          (one) => [one, true] as const,
+          (error: unknown) => {
+            if (error instanceof Unauthorized) return [null, true] as const
+            // While Genesys Cloud is away, whoever has a password can still come in.
+            if (error instanceof Unavailable) return [null, false] as const
+            throw error
+          },
+        )
         return {
           genesys: genesys && { ...genesys, redirectUri: redirectUri() },
           local: await records.hasAccounts(),
           session: signedIn && shown(signedIn),
+          known,
         }
       },
     })

@@ -230,7 +230,12 @@ describe('is not let in', () => {
   it('anybody by Genesys Cloud, where that is not set up', async () => {
     const service = await startTestService()
     const person = personAt(service)
-    expect((await person.ask('GET', '/v1/sign-in')).body).toEqual({ genesys: null, local: false, session: null })
+    expect((await person.ask('GET', '/v1/sign-in')).body).toEqual({
+      genesys: null,
+      local: false,
+      session: null,
+      known: true,
+    })
     const body = { code: 'made-up', codeVerifier: 'v'.repeat(43) }
     expect(refused(await person.ask('POST', '/v1/session', { body })).slice(0, 2)).toEqual([403, 'forbidden'])
   })
@@ -363,6 +368,8 @@ describe('while Genesys Cloud is out of reach', () => {
     later(1)
     for (const fault of [{ status: 503 }, { cut: true }, { status: 429, retryAfter: 7 }]) {
       service.emulator.setFaults([{ route: 'GET /api/v2/*', times: 1000, ...fault }])
+      const ways = (await agent.ask('GET', '/v1/sign-in')).body
+      expect([ways.session, ways.known]).toEqual([null, false])
       expect(await looks(agent, file)).toEqual({ list: 503, one: 503, preview: 503 })
       const { status, body } = await agent.ask('GET', '/v1/session')
       expect([status, body.code]).toEqual([503, 'unavailable'])

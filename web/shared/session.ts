@@ -1,11 +1,15 @@
-import { ask } from './api.ts'
+import { ask, Problem } from './api.ts'
 import { addressOf, basePath } from './page.ts'
 import type { Session, SignInWays } from './shapes.ts'
 
 export const waysToSignIn = () => ask<SignInWays>('/v1/sign-in')
 
 /** Null: nobody is signed in. Asked for where that is no error, which browsers would write down as one. */
-export const currentSession = async (): Promise<Session | null> => (await waysToSignIn()).session
+export async function currentSession(): Promise<Session | null> {
+  const { session, known } = await waysToSignIn()
+  if (!known) throw new Problem(503, { title: 'Whether there is a session cannot be known now.' }, null)
+  return session
+}
 
 export const signInByPassword = (name: string, password: string) =>
   ask<Session>('/v1/session', { method: 'POST', body: { name, password } })

@@ -48,6 +48,8 @@ export interface SignInWays {
   local: boolean
   /** Null: nobody is signed in. */
   session: Session | null
+  /** False: whether there is one cannot be known now. */
+  known: boolean
 }
 
 export interface FileLink {
