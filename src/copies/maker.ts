@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { type Clock, systemClock } from '../clock.ts'
-import { Unavailable } from '../errors.ts'
+import { SenderGone, Unavailable } from '../errors.ts'
 import { type Caps, type Contained, runContained } from './contained.ts'
 import { type Copy, type CopyWanted, copiedTypes, mostBytes, NoCopy } from './copy.ts'
 import { buildJail, type Jail } from './jail.ts'
@@ -8,12 +8,20 @@ import { buildJail, type Jail } from './jail.ts'
 export interface CopyMaker {
   /**
    * Makes one copy in a process of its own, which ends with it. Throws `NoCopy` with the reason when none can be made,
-   * `Unavailable` when too many wait, and what reading the bytes throws.
+   * `Unavailable` when too many wait, `SenderGone` when nobody waits for it any more, and what reading the bytes throws. `asker`: null
+   * when it is not for a person.
    */
-  make(wanted: CopyWanted, bytes: AsyncIterable<Uint8Array>): Promise<Copy>
+  make(wanted: CopyWanted, bytes: AsyncIterable<Uint8Array>, asker?: CopyAsker | null): Promise<Copy>
   /** What the system lets us take away from that process. */
   jail(): Promise<Jail>
   close(): Promise<void>
+}
+
+/** For whom a copy is made. */
+export interface CopyAsker {
+  /** Null: not counted by person. */
+  who: string | null
+  isGone(): boolean
 }
 
 export interface CopyMakerOptions {
@@ -31,6 +39,8 @@ export interface CopyMakerOptions {
 const defaultCaps: Caps = { ms: 30_000, memory: 768 * 1024 * 1024 }
 /** How many may wait for a process. */
 const mostWaiting = 200
+/** Of these, for one person: nobody takes the places of all, files that are judged among them. */
+const mostWaitingOfOne = 50
 
 /** Everything that decodes for showing runs in processes of their own: no keys, no network, nothing to write to. */
 export function createCopyMaker(options: CopyMakerOptions = {}): CopyMaker {
@@ -38,7 +48,7 @@ export function createCopyMaker(options: CopyMakerOptions = {}): CopyMaker {
   const caps = { ...defaultCaps, ...options.caps }
   const script = options.script ?? fileURLToPath(import.meta.resolve('#processes/copy'))
   const running = new Set<Contained>()
-  const waiting: (() => void)[] = []
+  const waiting: { who: string | null; go: () => void }[] = []
   let busy = 0
   let closed = false
   let jail: Promise<Jail> | null = null
@@ -47,19 +57,21 @@ export function createCopyMaker(options: CopyMakerOptions = {}): CopyMaker {
     return jail
   }
 
-  async function turn(): Promise<void> {
+  async function turn(who: string | null): Promise<void> {
     if (busy < atOnce) {
       busy += 1
       return
     }
-    if (waiting.length >= mostWaiting) throw new Unavailable('too many copies are asked for', { retryAfterSeconds: 5 })
+    const ofOne = who === null ? 0 : waiting.filter((one) => one.who === who).length
+    if (waiting.length >= mostWaiting || ofOne >= mostWaitingOfOne)
+      throw new Unavailable('too many copies are asked for', { retryAfterSeconds: 5 })
     // Whoever ends hands its turn over.
-    await new Promise<void>((go) => waiting.push(go))
+    await new Promise<void>((go) => waiting.push({ who, go }))
     if (closed) throw stopping()
   }
   function done(): void {
     const next = waiting.shift()
-    if (next) next()
+    if (next) next.go()
     else busy -= 1
   }
 
@@ -88,12 +100,13 @@ export function createCopyMaker(options: CopyMakerOptions = {}): CopyMaker {
   }
 
   return {
-    async make(wanted, bytes) {
+    async make(wanted, bytes, asker = null) {
       if (closed) throw stopping()
       if (!copiedTypes.includes(wanted.type)) throw new NoCopy(`no copy can be made of ${wanted.type}`)
       if (wanted.size > mostBytes) throw new NoCopy(`it is larger than ${mostBytes / 1024 / 1024} MB`)
-      await turn()
+      await turn(asker?.who ?? null)
       try {
+        if (asker?.isGone()) throw new SenderGone('who asked for the copy has gone')
         return await run(wanted, bytes)
       } finally {
         done()
@@ -102,7 +115,7 @@ export function createCopyMaker(options: CopyMakerOptions = {}): CopyMaker {
     jail: jailed,
     async close() {
       closed = true
-      for (const go of waiting.splice(0)) go()
+      for (const { go } of waiting.splice(0)) go()
       for (const one of running) one.kill('the service is stopping')
     },
   }

@@ -13,8 +13,7 @@ export interface CopyParts extends DownloadParts, ReadParts {
 
 /**
  * Makes a copy of an accepted attachment, or a preview of a held one, which is in the trail as the read that it is before it is
- * made. `mayBeHeld`: who asks decides about
- * such.
+ * made. `mayBeHeld`: who asks decides about such.
  */
 export async function copyOf(
   asked: Attachment,
@@ -31,7 +30,10 @@ export async function copyOf(
   const { type, size, filename } = attachment
   const began = performance.now()
   try {
-    const copy = await copies.make({ ...wanted, type, size }, bytes())
+    const copy = await copies.make({ ...wanted, type, size }, bytes(), {
+      who: request.viewer?.session ? request.viewer.who : null,
+      isGone: () => request.raw.socket.destroyed,
+    })
     events.copyMade(wanted.kind, (performance.now() - began) / 1000)
     return { ...copy, filename }
   } catch (error) {

@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { CopyWanted } from '../../src/copies/copy.ts'
+import { type CopyWanted, NoCopy } from '../../src/copies/copy.ts'
 import { buildJail } from '../../src/copies/jail.ts'
 import { type CopyMakerOptions, createCopyMaker } from '../../src/copies/maker.ts'
-import { Unavailable } from '../../src/errors.ts'
+import { SenderGone, Unavailable } from '../../src/errors.ts'
 import { genuine } from '../corpus/kept.ts'
 import { examined } from '../fixtures/examined.ts'
 import { gif, jpeg, noise, pdf, png } from '../fixtures/files.ts'
@@ -247,4 +247,24 @@ it('files wait for their turn, and who waits when the service stops is told', as
   await made.close()
   expect(await waiting).toBeInstanceOf(Unavailable)
   expect(await running).toBeInstanceOf(Unavailable)
+})
+
+it('nobody waits with so many that others cannot, and what nobody waits for any more is not made', async () => {
+  const script = fileURLToPath(new URL('misbehaves.mjs', import.meta.url))
+  const made = createCopyMaker({ script, atOnce: 1, caps: { ms: 1000 } })
+  const wanted: CopyWanted = { kind: 'preview', type: 'image/png', size: 4, page: 1, pixels: 1 }
+  const ask = (who: string | null, isGone = () => false) =>
+    made
+      .make(wanted, once(Buffer.from('hang')), { who, isGone })
+      .then(() => null)
+      .catch((error: Error) => error)
+  const first = ask(null)
+  const gone = ask('user:otto', () => true)
+  const ofAnn = Array.from({ length: 50 }, () => ask('user:ann'))
+  expect(await ask('user:ann')).toBeInstanceOf(Unavailable)
+  const others = [ask('user:otto'), ask(null)]
+  expect(await first).toBeInstanceOf(NoCopy)
+  expect(await gone).toBeInstanceOf(SenderGone)
+  await made.close()
+  for (const one of await Promise.all([...ofAnn, ...others])) expect(one).toBeInstanceOf(Unavailable)
 })

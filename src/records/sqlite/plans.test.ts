@@ -19,6 +19,7 @@ import { leaseRescan } from '../questions/rescan.ts'
 import { keysUnder, rewrapKeys } from '../questions/rotation.ts'
 import { leaseScrub } from '../questions/scrub.ts'
 import { forgetSessions, session, sessionIsLive, touchSession } from '../questions/sessions.ts'
+import { forgetDeliveries } from '../questions/settle.ts'
 import { storedPage } from '../questions/stored.ts'
 import { knownVerdicts } from '../questions/verdicts.ts'
 import { openDatabase } from './database.ts'
@@ -102,5 +103,10 @@ describe('what is asked often goes through an index, and sorts nothing', () => {
       expect(step).not.toMatch(/^SCAN (?!.* USING (COVERING )?INDEX)/)
       expect(step).not.toContain('TEMP B-TREE')
     }
+  })
+
+  it('what senders named and is over, by an index that has nothing else in it', async () => {
+    const steps = await planOf((db) => forgetDeliveries(db, { before: now }))
+    expect(steps).toEqual([expect.stringContaining('INDEX deliveries_to_forget (at<?)')])
   })
 })
