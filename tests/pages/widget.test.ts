@@ -186,8 +186,10 @@ describe.skipIf(!chromePath)(`the widget ${needsBrowser}`, () => {
     expect(shown.slice(1)).toEqual([names[3], names[2], 'invoicefdp.txt', names[0]])
     expect(shown[0]!.length).toBeLessThanOrEqual(100)
     expect(await page.locator('conversation-file :is(script, h2 img)').count()).toBe(0)
-    await page.setViewportSize({ width: 320, height: 640 })
-    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(320)
+    for (const width of [320, 1920]) {
+      await page.setViewportSize({ width, height: 640 })
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width)
+    }
   })
 
   it('shows nothing of a file that is a page or a drawing with scripts in it', async () => {
