@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-
 /** Time, handed in to whatever decides by it, so that tests can decide time. */
 export interface Clock {
   now(): Date
@@ -9,5 +7,16 @@ export interface Clock {
 
 export const systemClock: Clock = {
   now: () => new Date(),
-  wait: (ms, signal) => sleep(ms, undefined, { ref: false, ...(signal && { signal }) }).catch(() => {}),
+  // The promise of `timers/promises` would be rejected by an error with its stack each time that a wait is cut short.
+  wait: (ms, signal) =>
+    new Promise((resolve) => {
+      if (signal?.aborted) return resolve()
+      const end = () => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', end)
+        resolve()
+      }
+      const timer = setTimeout(end, ms).unref()
+      signal?.addEventListener('abort', end)
+    }),
 }

@@ -1,8 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { parentPort, type ResourceLimits, Worker } from 'node:worker_threads'
 
-/** To a thread: one question, or that it should end when it has answered what was asked before. */
-type ToThread<Question> = { id: number; question: Question } | 'close'
+/**
+ * To a thread: as many questions as there are, or that it should end when it has answered what was asked before. Waking a
+ * thread costs more than most questions, so what is asked in one turn of the event loop goes together.
+ */
+type ToThread<Question> = { id: number; question: Question }[] | 'close'
 
 /** From a thread: as many answers as it has. Each wakes the one who asked, so several in one message cost as much as one. */
 type FromThread<Answer> = { id: number; answer: Answer }[]
@@ -34,6 +37,7 @@ export interface ThreadUse {
  */
 export function askThread<Question, Answer>(use: ThreadUse): AskedThread<Question, Answer> {
   const open = new Map<number, { resolve(answer: Answer): void; reject(error: Error): void }>()
+  let unsent: { id: number; question: Question }[] = []
   let nextId = 0
   let closing: Promise<void> | null = null
   let idle: (() => void) | null = null
@@ -58,9 +62,26 @@ export function askThread<Question, Answer>(use: ThreadUse): AskedThread<Questio
       worker = null
       for (const { reject } of open.values()) reject(use.died(fault))
       open.clear()
+      unsent = []
       idle?.()
     })
     return started
+  }
+
+  function send(): void {
+    const questions = unsent
+    if (questions.length === 0) return
+    unsent = []
+    worker ??= start()
+    try {
+      worker.postMessage(questions satisfies ToThread<Question>)
+    } catch (error) {
+      // What cannot be copied to another thread.
+      for (const { id } of questions) {
+        open.get(id)?.reject(error as Error)
+        open.delete(id)
+      }
+    }
   }
 
   async function close(): Promise<void> {
@@ -77,13 +98,15 @@ export function askThread<Question, Answer>(use: ThreadUse): AskedThread<Questio
       if (closing) return Promise.reject(use.closed())
       return new Promise((resolve, reject) => {
         const id = nextId++
-        worker ??= start()
-        worker.postMessage({ id, question } satisfies ToThread<Question>)
+        if (unsent.length === 0) setImmediate(send)
+        unsent.push({ id, question })
         open.set(id, { resolve, reject })
       })
     },
     asked: () => open.size,
     kill(cause) {
+      // What it was asked in this turn too fails with it.
+      send()
       fault = new Error(cause)
       void worker?.terminate()
     },
@@ -124,7 +147,7 @@ export function answerQuestions<Question, Answer>(
       parentPort?.close()
       return
     }
-    waiting.push(message)
+    waiting.push(...message)
     if (!working) void work()
   })
 }

@@ -60,7 +60,8 @@ export function createCourier(options: CourierOptions): Courier {
   let counted: { at: number; nextDueAt: Date | null } | null = null
 
   const now = () => clock.now().getTime()
-  const wake = () => rest.abort()
+  // With a reason of our own: the one that there is else is an error with its stack, for each file.
+  const wake = () => rest.abort('woken')
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
@@ -145,7 +146,10 @@ export function createCourier(options: CourierOptions): Courier {
     start() {
       loop ??= run()
     },
-    wake,
+    wake() {
+      // A delivery that ends makes room, and begins the next round.
+      if (running.size < concurrency) wake()
+    },
     async stop() {
       stopping.abort()
       wake()

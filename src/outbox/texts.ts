@@ -83,8 +83,7 @@ export function loadTexts({ dir, language }: { dir?: string; language: string })
       return say(messages.get(tag)!.get(keyOf(attachment))!, {
         name: shownName(attachment.filename ?? ''),
         reference: reference(attachment.id, round),
-        limit: sizeIn(tag, limits.maxFileBytes),
-        types: typesIn(tag, limits.allowedTypes),
+        ...worded(tag, limits),
       })
     },
   }
@@ -122,6 +121,22 @@ function canonical(asked: string): string | null {
   } catch {
     return null
   }
+}
+
+type WordedLimits = Pick<Values, 'limit' | 'types'>
+
+/** Limits as they are worded in each language. What formats them takes longer to make than a sentence. */
+const known = new WeakMap<Limits, Map<string, WordedLimits>>()
+
+function worded(language: string, limits: Limits): WordedLimits {
+  const inLanguages = known.get(limits) ?? new Map<string, WordedLimits>()
+  known.set(limits, inLanguages)
+  const words = inLanguages.get(language) ?? {
+    limit: sizeIn(language, limits.maxFileBytes),
+    types: typesIn(language, limits.allowedTypes),
+  }
+  inLanguages.set(language, words)
+  return words
 }
 
 /** Rounded down, so that nobody is told more than is allowed. */

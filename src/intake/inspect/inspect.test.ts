@@ -67,7 +67,7 @@ describe('an inspection', () => {
     await writeFile(
       greedy,
       `import { parentPort } from 'node:worker_threads'
-       parentPort.on('message', ({ id, question }) => {
+       parentPort.on('message', ([{ id, question }]) => {
          const held = []
          while (question.asked === 'image/gif') held.push(new Array(1_000_000).fill(held.length))
          parentPort.postMessage([{ id, answer: { examined: { type: question.asked, end: 1 } } }])

@@ -1,6 +1,6 @@
 import { array, assert, constantFrom, nat, oneof, property, string, uint8Array } from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type TextKind, textProbe } from './text.ts'
+import { hasControls, type TextKind, textProbe } from './text.ts'
 
 function kindOf(bytes: Uint8Array, cuts: number[] = []): TextKind | null {
   const probe = textProbe()
@@ -131,4 +131,15 @@ describe('the answer does not depend on how the bytes came', () => {
     probe.see(buffer.subarray(0, 1))
     expect(probe.kind()).toBe('unicode')
   })
+})
+
+it('a control character is seen wherever it stands, and no other byte is taken for one', () => {
+  const isControl = (byte: number) => (byte < 0x20 && ![0x09, 0x0a, 0x0c, 0x0d].includes(byte)) || byte === 0x7f
+  for (let from = 0; from < 4; from++)
+    for (let at = 0; at < 20; at++)
+      for (let byte = 0; byte < 256; byte++) {
+        const bytes = new Uint8Array(24).fill(0x61).subarray(from)
+        bytes[at] = byte
+        expect(hasControls(bytes)).toBe(isControl(byte))
+      }
 })

@@ -2,34 +2,44 @@ import { parentPort } from 'node:worker_threads'
 import { collectEvery } from './garbage.ts'
 import { beginPass, type Pass, type PassResult, type PassStart, scratchBytes } from './pass.ts'
 
-/** To the thread: the next piece of a file, or that it is given up. Files are told apart by number. */
-export type ToThread =
+/** The next piece of a file, or that it is given up. Files are told apart by number. */
+export type Order =
   | { file: number; begin?: PassStart; buffer: ArrayBuffer; length: number; last: boolean }
   | { file: number; abort: true }
 
-/** Back from it: the buffer, to be filled again, and what became of the piece; or that the file is given up. */
-export type FromThread =
+/** The buffer, to be filled again, and what became of the piece; or that the file is given up. */
+export type Report =
   | { file: number; buffer: ArrayBuffer; result?: PassResult; error?: { code: string | undefined; message: string } }
   | { file: number; aborted: true }
+
+/** To the thread and back: as many as there are, since waking costs more than what most ask for. */
+export type ToThread = Order[]
+export type FromThread = Report[]
 
 const collected = collectEvery(1024 * 1024)
 const scratch = Buffer.alloc(scratchBytes)
 const passes = new Map<number, Pass>()
 
-parentPort?.on('message', async (message: ToThread) => {
-  if ('abort' in message) {
-    const pass = passes.get(message.file)
-    passes.delete(message.file)
+parentPort?.on('message', async (orders: ToThread) => {
+  const reports = await Promise.all(orders.map(carryOut))
+  const buffers = reports.flatMap((report) => ('buffer' in report ? [report.buffer] : []))
+  parentPort?.postMessage(reports satisfies FromThread, buffers)
+})
+
+/** NOTE: what is done with a piece is done before this first waits, so that the pieces of a file keep their order. */
+async function carryOut(order: Order): Promise<Report> {
+  if ('abort' in order) {
+    const pass = passes.get(order.file)
+    passes.delete(order.file)
     try {
       pass?.abort()
     } catch {
       // What cannot be removed now is removed when the service starts again: the spool is emptied then.
     }
-    parentPort?.postMessage({ file: message.file, aborted: true } satisfies FromThread)
-    return
+    return { file: order.file, aborted: true }
   }
-  const { file, begin, buffer, length, last } = message
-  const answer: Exclude<FromThread, { aborted: true }> = { file, buffer }
+  const { file, begin, buffer, length, last } = order
+  const report: Report = { file, buffer }
   try {
     const pass = begin ? beginPass(begin, scratch) : passes.get(file)
     if (!pass) throw new Error('this file failed before')
@@ -38,12 +48,12 @@ parentPort?.on('message', async (message: ToThread) => {
     collected(length)
     if (last) {
       passes.delete(file)
-      answer.result = await pass.end()
+      report.result = await pass.end()
     }
   } catch (error) {
     passes.delete(file)
     const { code, message: text } = error as NodeJS.ErrnoException
-    answer.error = { code, message: text }
+    report.error = { code, message: text }
   }
-  parentPort?.postMessage(answer, [buffer])
-})
+  return report
+}

@@ -10,10 +10,10 @@ import { createThreads } from './threads.ts'
 /** Dies at a file that it is to read, and says of others that they were here. */
 const entry = `
 import { parentPort } from 'node:worker_threads'
-parentPort.on('message', ({ file, begin, buffer, last }) => {
+parentPort.on('message', ([{ file, begin, buffer, last }]) => {
   if (begin?.inspection) throw new Error('a reader that stumbles')
   const result = last ? { size: 1, sealedSize: 1, sha256: '', type: null, examined: null } : undefined
-  parentPort.postMessage({ file, buffer, ...(result && { result }) }, [buffer])
+  parentPort.postMessage([{ file, buffer, ...(result && { result }) }], [buffer])
 })
 `
 

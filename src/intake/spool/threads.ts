@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { Unavailable } from '../../errors.ts'
 import { type PassResult, type PassStart, pieceBytes } from './pass.ts'
-import type { FromThread, ToThread } from './thread.ts'
+import type { FromThread, Order, Report } from './thread.ts'
 
 /**
  * How many pieces of one file may be on their way to its thread and back: two, so that one is filled while the other
@@ -34,7 +34,7 @@ export interface Threads {
 const longestMs = 30_000
 
 interface Running {
-  answered(message: FromThread): void
+  answered(report: Report): void
   died(error: Error): void
 }
 
@@ -84,19 +84,19 @@ export function createThreads(count: number, entry = '#threads/spool'): Threads 
         wake = null
       }
       running.set(file, {
-        answered(message) {
-          if ('aborted' in message) {
+        answered(report) {
+          if ('aborted' in report) {
             aborted = true
             return woken()
           }
           onTheWay--
-          if (message.result && sent <= pieceBytes) held = new Uint8Array(message.buffer)
-          else giveBack(new Uint8Array(message.buffer))
-          if (message.error)
+          if (report.result && sent <= pieceBytes) held = new Uint8Array(report.buffer)
+          else giveBack(new Uint8Array(report.buffer))
+          if (report.error)
             failure ??= new Unavailable('the spool cannot be written', {
-              cause: Object.assign(new Error(message.error.message), { code: message.error.code }),
+              cause: Object.assign(new Error(report.error.message), { code: report.error.code }),
             })
-          if (message.result) result = message.result
+          if (report.result) result = report.result
           woken()
         },
         died(error) {
@@ -116,12 +116,12 @@ export function createThreads(count: number, entry = '#threads/spool'): Threads 
         },
         send(buffer, length, last) {
           if (failure) return
-          const message: ToThread = { file, buffer: buffer.buffer as ArrayBuffer, length, last }
-          if (!began) message.begin = start
+          const order: Order = { file, buffer: buffer.buffer as ArrayBuffer, length, last }
+          if (!began) order.begin = start
           began = true
           sent += length
           onTheWay++
-          thread.post(message, [message.buffer])
+          thread.post(order)
         },
         async result() {
           const late = start.inspection && setTimeout(() => thread.kill('reading a file took too long'), longestMs)
@@ -142,7 +142,7 @@ export function createThreads(count: number, entry = '#threads/spool'): Threads 
         async abort() {
           if (over) return
           if (began && !failure) {
-            thread.post({ file, abort: true }, [])
+            thread.post({ file, abort: true })
             while (!aborted) await changed()
           }
           finish()
@@ -159,7 +159,8 @@ export function createThreads(count: number, entry = '#threads/spool'): Threads 
 
 interface Thread {
   files: number
-  post(message: ToThread, transfer: ArrayBuffer[]): void
+  /** With all that is posted in this turn of the event loop. */
+  post(order: Order): void
   /** Ends it in mid-work: its files fail with this cause. */
   kill(cause: string): void
   stop(): Promise<void>
@@ -170,6 +171,7 @@ function startThread(running: Map<number, Running>, entry: string): Thread {
   const mine = new Set<number>()
   let fault = new Error('it ended')
   let worker: Worker | null = start()
+  let unsent: Order[] = []
 
   function start(): Worker {
     const started = new Worker(new URL(import.meta.resolve(entry)), {
@@ -178,27 +180,42 @@ function startThread(running: Map<number, Running>, entry: string): Thread {
     })
     fault = new Error('it ended')
     started.unref()
-    started.on('message', (message: FromThread) => {
-      if ('aborted' in message || message.result || message.error) mine.delete(message.file)
-      running.get(message.file)?.answered(message)
+    started.on('message', (reports: FromThread) => {
+      for (const report of reports) {
+        if ('aborted' in report || report.result || report.error) mine.delete(report.file)
+        running.get(report.file)?.answered(report)
+      }
     })
     started.on('error', (error: Error) => (fault = error))
     started.on('exit', () => {
       worker = null
+      unsent = []
       for (const file of mine) running.get(file)?.died(fault)
       mine.clear()
     })
     return started
   }
 
+  function send(): void {
+    const orders = unsent
+    if (orders.length === 0) return
+    unsent = []
+    worker ??= start()
+    worker.postMessage(
+      orders,
+      orders.flatMap((order) => ('buffer' in order ? [order.buffer] : [])),
+    )
+  }
+
   return {
     files: 0,
-    post(message, transfer) {
-      worker ??= start()
-      mine.add(message.file)
-      worker.postMessage(message, transfer)
+    post(order) {
+      mine.add(order.file)
+      if (unsent.length === 0) setImmediate(send)
+      unsent.push(order)
     },
     kill(cause) {
+      send()
       fault = new Error(cause)
       void worker?.terminate()
     },
