@@ -104,7 +104,7 @@ describe('a file that is spooled', () => {
       }
     }
     async function* watched() {
-      for (let i = 0; i < 20; i++) {
+      for (let i = 0; i < 100; i++) {
         yield Buffer.from(marker.repeat(2000))
         await look()
       }

@@ -85,22 +85,25 @@ const isControl = Uint8Array.from({ length: 256 }, (_, byte) =>
   (byte < 0x20 && ![0x09, 0x0a, 0x0c, 0x0d].includes(byte)) || byte === 0x7f ? 1 : 0,
 )
 
-/** Four bytes at a time where none of them can be a control character: a third of the time. */
+/** Sixteen bytes at a time where none of them can be a control character: in less than half of the time. */
 export function hasControls(bytes: Uint8Array): boolean {
-  if (bytes.length < 8) return anyControl(bytes, 0, bytes.length)
+  if (bytes.length < 32) return anyControl(bytes, 0, bytes.length)
   const before = -bytes.byteOffset & 3
-  const words = new Int32Array(bytes.buffer, bytes.byteOffset + before, (bytes.length - before) >> 2)
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset + before, ((bytes.length - before) >> 4) << 2)
   if (anyControl(bytes, 0, before)) return true
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i]!
-    const deletes = word ^ 0x7f7f7f7f
-    // The highest bit of a byte is set when it is below 0x20, or 0x7f; sometimes of others too, never of none of these.
-    const suspects = ((word - 0x20202020) & ~word) | ((deletes - 0x01010101) & ~deletes)
-    if ((suspects & 0x80808080) === 0) continue
+  for (let i = 0; i < words.length; i += 4) {
+    const found = suspects(words[i]!) | suspects(words[i + 1]!) | suspects(words[i + 2]!) | suspects(words[i + 3]!)
+    if ((found & 0x80808080) === 0) continue
     const at = before + 4 * i
-    if (anyControl(bytes, at, at + 4)) return true
+    if (anyControl(bytes, at, at + 16)) return true
   }
   return anyControl(bytes, before + 4 * words.length, bytes.length)
+}
+
+/** The highest bit of a byte is set when it is below 0x20 or is 0x7f; sometimes of others too, never when none of the four is. */
+function suspects(word: number): number {
+  const deletes = word ^ 0x7f7f7f7f
+  return ((word - 0x20202020) & ~word) | ((deletes - 0x01010101) & ~deletes)
 }
 
 function anyControl(bytes: Uint8Array, from: number, to: number): boolean {

@@ -3,11 +3,14 @@ import { Unavailable } from '../../errors.ts'
 import { type PassResult, type PassStart, pieceBytes } from './pass.ts'
 import type { FromThread, Order, Report } from './thread.ts'
 
+/** Pieces that may be on their way to threads and back, of all files together: what is more waits in sockets. */
+const piecesAtOnce = 32
+
 /**
- * How many pieces of one file may be on their way to its thread and back: two, so that one is filled while the other
- * is sealed; one when the threads have other files to work on meanwhile.
+ * How many of them one file may have: few files keep threads busy by several each; of many, one each. Beyond eight a thread
+ * has always something to do.
  */
-const windowFor = (files: number) => (files > 16 ? 1 : 2)
+const windowFor = (files: number) => Math.min(8, Math.max(1, Math.floor(piecesAtOnce / files)))
 
 /** One file's way through a thread. Buffers come from `nextBuffer` and are given away by `send`. */
 export interface ThreadPass {

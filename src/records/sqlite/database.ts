@@ -12,6 +12,9 @@ export const { DatabaseSync } = (
 
 export type { Database }
 
+/** The log's size, 16 MiB, at which it is written back to the file. At SQLite's own, 4, every page is written back many times. */
+const logPages = 4000
+
 /**
  * Opens a database file, which must exist. FULL: WAL's default, NORMAL, loses the last commits at power loss.
  * `secure_delete`: what is deleted is overwritten, since erasing a file means that its key is nowhere.
@@ -19,7 +22,8 @@ export type { Database }
 export function openDatabase(path: string): Database {
   const database = new DatabaseSync(path)
   database.exec(
-    'PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;',
+    `PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+     PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = ${logPages};`,
   )
   return database
 }

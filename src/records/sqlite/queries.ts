@@ -1,4 +1,5 @@
 import { Kysely, SqliteDialect } from 'kysely'
+import { runDirectly } from '../questions/compiled.ts'
 import type { Schema } from '../schema.ts'
 import type { Database } from './database.ts'
 
@@ -14,23 +15,27 @@ export function queriesOver(database: Database): Kysely<Schema> {
       iterate: (parameters: readonly unknown[]) => statement.iterate(...parameters.map(toSqlite)),
     }
   }
-  return new Kysely<Schema>({
+  const prepared = (sql: string) => {
+    let statement = statements.get(sql)
+    if (!statement) {
+      // Lists make statements of many shapes: the map starts anew before it grows without bound.
+      if (statements.size > 500) statements.clear()
+      statement = prepare(sql)
+      statements.set(sql, statement)
+    }
+    return statement
+  }
+  const db = new Kysely<Schema>({
     dialect: new SqliteDialect({
-      database: {
-        close: () => database.close(),
-        prepare(sql) {
-          let statement = statements.get(sql)
-          if (!statement) {
-            // Lists make statements of many shapes: the map starts anew before it grows without bound.
-            if (statements.size > 500) statements.clear()
-            statement = prepare(sql)
-            statements.set(sql, statement)
-          }
-          return statement as never
-        },
-      },
+      database: { close: () => database.close(), prepare: (sql) => prepared(sql) as never },
     }),
   })
+  runDirectly(db, ({ sql, parameters }) => {
+    const statement = prepared(sql)
+    if (statement.reader) return { rows: statement.all(parameters) }
+    return { rows: [], numAffectedRows: BigInt(statement.run(parameters).changes) }
+  })
+  return db
 }
 
 /** A text ends at a NUL for SQLite, and may not have one in PostgreSQL: so that none is taken for another, it is replaced. */
