@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdir, readdir, rm } from 'node:fs/promises'
+import { mkdir, readdir, rm, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { usageOf } from './child.ts'
 import type { Contender, Row, Running, Stage } from './contenders/contender.ts'
@@ -39,7 +39,7 @@ interface Entrant {
 
 /**
  * One row: all contenders run at once, in processes of their own, and work in turns. Between two turns what was written
- * is removed and the disk comes to rest, so that nobody pays for another.
+ * is emptied and the disk comes to rest, so that nobody pays for another.
  */
 export async function measureRow(
   row: Row,
@@ -56,7 +56,7 @@ export async function measureRow(
       entrants.push({ contender, folder, running: await contender.start(folder, row, stage), loads: [] })
     }
     // Until the code is compiled: what has just started says little of a service.
-    for (const entrant of entrants) await turn(entrant, 2 * options.seconds, templates)
+    for (const entrant of entrants) await turn(entrant, 4 * options.seconds, templates)
     for (let round = 0; round < options.rounds; round++) {
       // Each round begins with another, so that none always follows the same.
       for (let i = 0; i < entrants.length; i++) {
@@ -67,9 +67,10 @@ export async function measureRow(
     }
     return await Promise.all(entrants.map(summary))
   } finally {
-    for (const { running, folder } of entrants) {
+    for (const { contender, running, folder } of entrants) {
       await running.stop()
-      await rm(folder, { recursive: true, force: true })
+      // The others go at the end of all, since deleting them now would slow down who comes next.
+      if (contender.folder !== undefined) await rm(folder, { recursive: true, force: true })
     }
   }
 }
@@ -84,18 +85,21 @@ async function turn({ contender, folder, running }: Entrant, seconds: number, te
       throw new Error(`${contender.name}: an upload cannot be read back: ${cause.message}`, { cause })
     })
   }
-  await removeFiles(folder)
+  await emptyFiles(folder)
   execFileSync('sync', ['-f', folder])
   return { ...load, cpuSeconds: after.cpuSeconds - before.cpuSeconds }
 }
 
-/** The uploads. The database of ours, its keys and its log stay. */
-async function removeFiles(folder: string): Promise<void> {
+/**
+ * The uploads; the database of ours, its keys and its log stay. They are not deleted: ext4 does not use a deleted file's inode
+ * again for a minute, so that each new file would search past all those of the turns before.
+ */
+async function emptyFiles(folder: string): Promise<void> {
   const objects = await readdir(join(folder, 'objects')).catch(() => null)
   const folders = objects ? objects.map((shard) => join(folder, 'objects', shard)) : [folder]
   for (const one of folders) {
     const names = await readdir(one)
-    await Promise.all(names.map((name) => rm(join(one, name))))
+    await Promise.all(names.map((name) => truncate(join(one, name))))
   }
 }
 
