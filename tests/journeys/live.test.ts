@@ -108,7 +108,7 @@ describe('a person who watches', () => {
     await Promise.all([annas.ready(), bens.ready()])
     mayStill = false
     await annas.over
-    expect(bens.text()).toContain('\n:\n')
+    await eventually(bens.text, (all) => all.includes('\n:\n'))
     delete persons.ben
     await bens.over
   })

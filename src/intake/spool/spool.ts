@@ -54,7 +54,8 @@ export interface SpoolOptions {
 
 export interface Spool {
   /**
-   * Reads `bytes` to their end or to the limit, in memory of one 128 KiB piece a file when many arrive, of up to eight when few do. On any failure nothing is left.
+   * Reads `bytes` to their end or to the limit, in memory of one piece of 128 KiB a file when many arrive, of up to eight when
+   * few do. On any failure nothing is left.
    * Throws what the reading throws, and `Unavailable` when the disk does not take the file.
    */
   spool(bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, options: SpoolOptions): Promise<Spooled>
