@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
-import { mkdir, readdir, rm, truncate } from 'node:fs/promises'
+import { truncateSync } from 'node:fs'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { usageOf } from './child.ts'
 import type { Contender, Row, Running, Stage } from './contenders/contender.ts'
@@ -35,6 +36,8 @@ interface Entrant {
   folder: string
   running: Running
   loads: (Load & { cpuSeconds: number })[]
+  /** Files of earlier turns. */
+  emptied: Set<string>
 }
 
 /**
@@ -53,7 +56,13 @@ export async function measureRow(
     for (const contender of contenders) {
       const folder = contender.folder ?? join(options.folder, `${row.name}-${contenders.indexOf(contender)}`)
       await mkdir(folder, { recursive: true, mode: 0o700 })
-      entrants.push({ contender, folder, running: await contender.start(folder, row, stage), loads: [] })
+      entrants.push({
+        contender,
+        folder,
+        running: await contender.start(folder, row, stage),
+        loads: [],
+        emptied: new Set(),
+      })
     }
     // Until the code is compiled: what has just started says little of a service.
     for (const entrant of entrants) await turn(entrant, 4 * options.seconds, templates)
@@ -75,7 +84,7 @@ export async function measureRow(
   }
 }
 
-async function turn({ contender, folder, running }: Entrant, seconds: number, templates: Template[]) {
+async function turn({ contender, folder, running, emptied }: Entrant, seconds: number, templates: Template[]) {
   const before = await usageOf(running.pid)
   const load = await running.run(seconds)
   const after = await usageOf(running.pid)
@@ -85,7 +94,7 @@ async function turn({ contender, folder, running }: Entrant, seconds: number, te
       throw new Error(`${contender.name}: an upload cannot be read back: ${cause.message}`, { cause })
     })
   }
-  await emptyFiles(folder)
+  await emptyFiles(folder, emptied)
   execFileSync('sync', ['-f', folder])
   return { ...load, cpuSeconds: after.cpuSeconds - before.cpuSeconds }
 }
@@ -94,12 +103,16 @@ async function turn({ contender, folder, running }: Entrant, seconds: number, te
  * The uploads; the database of ours, its keys and its log stay. They are not deleted: ext4 does not use a deleted file's inode
  * again for a minute, so that each new file would search past all those of the turns before.
  */
-async function emptyFiles(folder: string): Promise<void> {
+async function emptyFiles(folder: string, emptied: Set<string>): Promise<void> {
   const objects = await readdir(join(folder, 'objects')).catch(() => null)
   const folders = objects ? objects.map((shard) => join(folder, 'objects', shard)) : [folder]
   for (const one of folders) {
     const names = await readdir(one)
-    await Promise.all(names.map((name) => truncate(join(one, name))))
+    for (const path of names.map((name) => join(one, name))) {
+      if (emptied.has(path)) continue
+      truncateSync(path)
+      emptied.add(path)
+    }
   }
 }
 
