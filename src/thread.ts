@@ -10,6 +10,26 @@ type ToThread<Question> = { id: number; question: Question }[] | 'close'
 /** From a thread: as many answers as it has. Each wakes the one who asked, so several in one message cost as much as one. */
 type FromThread<Answer> = { id: number; answer: Answer }[]
 
+/** What is put in one turn of the event loop is given on together at its end, or when it is flushed. */
+export function gathered<T>(give: (all: T[]) => void): { put(one: T): void; flush(): void; clear(): void } {
+  let waiting: T[] = []
+  const flush = () => {
+    const all = waiting
+    waiting = []
+    if (all.length > 0) give(all)
+  }
+  return {
+    put(one) {
+      if (waiting.length === 0) setImmediate(flush)
+      waiting.push(one)
+    },
+    flush,
+    clear() {
+      waiting = []
+    },
+  }
+}
+
 export interface AskedThread<Question, Answer> {
   /** Rejects with what `died` says when the thread dies, and with what `closed` says after `close`. */
   ask(question: Question): Promise<Answer>
@@ -37,7 +57,6 @@ export interface ThreadUse {
  */
 export function askThread<Question, Answer>(use: ThreadUse): AskedThread<Question, Answer> {
   const open = new Map<number, { resolve(answer: Answer): void; reject(error: Error): void }>()
-  let unsent: { id: number; question: Question }[] = []
   let nextId = 0
   let closing: Promise<void> | null = null
   let idle: (() => void) | null = null
@@ -62,27 +81,33 @@ export function askThread<Question, Answer>(use: ThreadUse): AskedThread<Questio
       worker = null
       for (const { reject } of open.values()) reject(use.died(fault))
       open.clear()
-      unsent = []
+      unsent.clear()
       idle?.()
     })
     return started
   }
 
-  function send(): void {
-    const questions = unsent
-    if (questions.length === 0) return
-    unsent = []
+  function send(questions: { id: number; question: Question }[]): void {
     worker ??= start()
+    worker.postMessage(questions satisfies ToThread<Question>)
+  }
+
+  const unsent = gathered((questions: { id: number; question: Question }[]) => {
     try {
-      worker.postMessage(questions satisfies ToThread<Question>)
-    } catch (error) {
-      // What cannot be copied to another thread.
-      for (const { id } of questions) {
-        open.get(id)?.reject(error as Error)
-        open.delete(id)
+      send(questions)
+    } catch {
+      // One of them cannot be copied to another thread: its neighbours can.
+      for (const one of questions) {
+        try {
+          send([one])
+        } catch (error) {
+          open.get(one.id)?.reject(error as Error)
+          open.delete(one.id)
+        }
       }
     }
-  }
+    if (open.size === 0) idle?.()
+  })
 
   async function close(): Promise<void> {
     if (open.size > 0) await new Promise<void>((resolve) => (idle = resolve))
@@ -98,15 +123,14 @@ export function askThread<Question, Answer>(use: ThreadUse): AskedThread<Questio
       if (closing) return Promise.reject(use.closed())
       return new Promise((resolve, reject) => {
         const id = nextId++
-        if (unsent.length === 0) setImmediate(send)
-        unsent.push({ id, question })
         open.set(id, { resolve, reject })
+        unsent.put({ id, question })
       })
     },
     asked: () => open.size,
     kill(cause) {
       // What it was asked in this turn too fails with it.
-      send()
+      unsent.flush()
       fault = new Error(cause)
       void worker?.terminate()
     },

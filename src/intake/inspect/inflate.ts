@@ -51,7 +51,7 @@ export async function* inflate(inflation: Inflation): AsyncGenerator<Buffer> {
 
 function* followedBy(first: Buffer[], rest: Iterator<Buffer>): Generator<Buffer> {
   yield* first
-  for (let next = rest.next(); !next.done; next = rest.next()) yield next.value
+  yield* { [Symbol.iterator]: () => rest }
 }
 
 function inflateAtOnce({ format, most, what, work, leftOver = false }: Inflation, packed: Buffer): Buffer {

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { Unavailable } from '../../errors.ts'
+import { gathered } from '../../thread.ts'
 import { type PassResult, type PassStart, pieceBytes } from './pass.ts'
 import type { FromThread, Order, Report } from './thread.ts'
 
@@ -174,7 +175,6 @@ function startThread(running: Map<number, Running>, entry: string): Thread {
   const mine = new Set<number>()
   let fault = new Error('it ended')
   let worker: Worker | null = start()
-  let unsent: Order[] = []
 
   function start(): Worker {
     const started = new Worker(new URL(import.meta.resolve(entry)), {
@@ -192,33 +192,29 @@ function startThread(running: Map<number, Running>, entry: string): Thread {
     started.on('error', (error: Error) => (fault = error))
     started.on('exit', () => {
       worker = null
-      unsent = []
+      unsent.clear()
       for (const file of mine) running.get(file)?.died(fault)
       mine.clear()
     })
     return started
   }
 
-  function send(): void {
-    const orders = unsent
-    if (orders.length === 0) return
-    unsent = []
+  const unsent = gathered((orders: Order[]) => {
     worker ??= start()
     worker.postMessage(
       orders,
       orders.flatMap((order) => ('buffer' in order ? [order.buffer] : [])),
     )
-  }
+  })
 
   return {
     files: 0,
     post(order) {
       mine.add(order.file)
-      if (unsent.length === 0) setImmediate(send)
-      unsent.push(order)
+      unsent.put(order)
     },
     kill(cause) {
-      send()
+      unsent.flush()
       fault = new Error(cause)
       void worker?.terminate()
     },
