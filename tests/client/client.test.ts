@@ -135,18 +135,23 @@ describe.skipIf(!chromePath)(`clipgate/client ${needsBrowser}`, () => {
 
   describe('a broken connection', () => {
     it('in the middle of a file: it is sent again whole, and is one file', async () => {
-      const client = await startClient({ fromClient: onceAfter(500_000, () => client.proxy.cut()) })
+      let breaks = true
+      const client = await startClient({
+        // Each time: Chromium sends again by itself, once, what broke on a connection that had carried an answer before.
+        fromClient: (_chunk, { client: connection }) => {
+          if (breaks && connection.bytesRead > 500_000) connection.destroy()
+          return breaks && connection.destroyed
+        },
+      })
       const file = await large()
       await client.begin(file)
       await client.reached(({ state }) => state === 'waiting')
-      await client.page.clock.fastForward(2000)
-      expect((await client.result()).outcome).toMatchObject({ kind: 'accepted', repeated: false })
+      breaks = false
+      expect((await client.hurried()).outcome).toMatchObject({ kind: 'accepted', repeated: false })
       expect((await client.attachments()).map(({ size }) => size)).toEqual([file.bytes.length])
-      expect((await client.progress()).at(-1)).toMatchObject({
-        state: 'judging',
-        attempt: 2,
-        sentBytes: file.bytes.length,
-      })
+      const last = (await client.progress()).at(-1)!
+      expect(last).toMatchObject({ state: 'judging', sentBytes: file.bytes.length })
+      expect(last.attempt).toBeGreaterThan(1)
     })
 
     it('before the answer: the ticket is spent, another one is asked for, and the answer is the first', async () => {
