@@ -327,6 +327,8 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
       expect(await ids({ q: one!.sha256!.toUpperCase() })).toEqual([one!.id])
       expect(await ids({ q: one!.id.slice(0, 20) })).toEqual([])
       expect(await ids({ q: one!.sha256!.slice(0, 20) })).toEqual([])
+      const [named] = await settleInTurn(1, () => ({ filename: `${one!.sha256}.jpg` }))
+      expect((await ids({ q: one!.sha256! })).toSorted()).toEqual([named!.id, one!.id].toSorted())
     })
 
     it('for a conversation: the newest that are not erased', async () => {

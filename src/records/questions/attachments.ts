@@ -94,27 +94,28 @@ async function listHere(db: Kysely<Schema>, query: AttachmentQuery): Promise<Att
       eb(refTuple('attachments.received_at', 'attachments.id'), '<', tuple(after.receivedAt, after.id)),
     )
   if (q !== undefined) {
-    const isCommon = await beginsManyNames(db, q)
-    // What is found by its name alone comes from the words: they are in the order of lists, too.
+    // What is asked for by `q` alone: the words are in the order of lists, too.
     const isNarrowed = [query.conversationId, query.state, query.type, query.door].some((one) => one !== undefined)
-    const newest = isCommon && !isNarrowed ? await newestNamed(db, q, query) : null
-    if (newest !== null)
-      return newest.length === 0 ? [] : (await rows.where('attachments.id', 'in', newest).execute()).map(toAttachment)
-    rows = rows.where(({ eb, exists }) =>
-      isCommon
-        ? // Newest first until the page is full: one of so many is soon met. No id or digest begins so many names.
-          exists(named(db, q).where('attachment_words.attachment_id', '=', sql.ref<string>('attachments.id')))
-        : eb('attachments.id', 'in', foundBy(db, q)),
-    )
+    const newest = isNarrowed ? null : await newestNamed(db, q, query)
+    if (newest !== null) rows = rows.where('attachments.id', 'in', withIdOrDigest(db, q, newest))
+    else if (await beginsManyNames(db, q))
+      // Newest first until the page is full: one of so many is soon met. No id or digest begins so many names.
+      rows = rows.where(({ exists }) =>
+        exists(named(db, q).where('attachment_words.attachment_id', '=', sql.ref<string>('attachments.id'))),
+      )
+    else rows = rows.where('attachments.id', 'in', foundBy(db, q))
   }
   return (await rows.execute()).map(toAttachment)
 }
 
-/** As a union: PostgreSQL reads every row for an `or` over several columns. */
+/** And `others`. As a union: PostgreSQL reads every row for an `or` over several columns. */
+function withIdOrDigest(db: Kysely<Schema>, q: string, others: string[] = []) {
+  const ids = db.selectFrom('attachments').select('attachments.id')
+  return ids.where('attachments.id', 'in', [q, ...others]).union(ids.where('sha256', '=', q.toLowerCase()))
+}
+
 function foundBy(db: Kysely<Schema>, q: string) {
-  const byId = db.selectFrom('attachments').select('attachments.id').where('attachments.id', '=', q)
-  const byDigest = db.selectFrom('attachments').select('attachments.id').where('sha256', '=', q.toLowerCase())
-  return byId.union(byDigest).union(named(db, q).clearSelect().select('attachment_words.attachment_id as id'))
+  return withIdOrDigest(db, q).union(named(db, q).clearSelect().select('attachment_words.attachment_id as id'))
 }
 
 /** The newest attachments of a conversation that its participants may be told of, newest first. */
