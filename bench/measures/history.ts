@@ -163,20 +163,18 @@ function owing(
   place: Place,
   start: (place: Place, settings: Record<string, string>, emulatorUrl: string) => ReturnType<typeof startService>,
 ): CourierPlace {
-  let since = 0
   return {
     start: (emulatorUrl, settings = {}) => start(place, settings, emulatorUrl),
     async makeDue() {
-      since = Date.now()
       await statement(
         place.url,
         "UPDATE confirmations SET next_at = created_at, attempts = 0, uncertain = 0, lease = NULL WHERE state = 'pending'",
       )
     },
-    async delivered() {
+    async delivered(since) {
       const [row] = await statement(
         place.url,
-        "SELECT count(*) AS count, min(settled_at) AS first, max(settled_at) AS last FROM confirmations WHERE state = 'delivered' AND settled_at >= $1",
+        "SELECT count(*) AS count, min(settled_at) AS first, max(settled_at) AS last FROM confirmations WHERE state = 'delivered' AND created_at >= $1",
         [since],
       )
       return { count: Number(row!.count), first: Number(row!.first), last: Number(row!.last) }
