@@ -41,7 +41,7 @@ interface Entrant {
 }
 
 /** Until the code is compiled: in its first half minute under load a service becomes faster, and then it stays so for weeks. */
-const warmUpTurns = 15
+export const warmUpTurns = 15
 
 /**
  * One row: all contenders run at once, in processes of their own, and work in turns. Between two turns what was written

@@ -13,6 +13,7 @@ import { countFlights } from '../flights.ts'
 import type { Load } from '../load/job.ts'
 import { bundled } from '../places.ts'
 import type { Part } from '../report.ts'
+import { warmUpTurns } from '../rounds.ts'
 import { spreadOf } from '../stats.ts'
 import { number, spread, table } from '../table.ts'
 import { fileOf, marks, readTemplates } from '../templates.ts'
@@ -99,7 +100,8 @@ export async function scale({ checkout, folder, stage, rounds, seconds, told }: 
       await makeTemplates(stage.templates, row.size)
       const rates: number[][] = contenders.map(() => [])
       const busy: number[][] = contenders.map(() => [])
-      for (const { rate } of contenders) await rate(row.size, row.atOnce, seconds)
+      const turns = measured.length === 0 ? warmUpTurns : 2
+      for (const { rate } of contenders) await rate(row.size, row.atOnce, turns * seconds)
       for (let round = 0; round < rounds; round++) {
         for (let i = 0; i < contenders.length; i++) {
           const turn = (round + i) % contenders.length

@@ -86,7 +86,7 @@ mon_addr = 127.0.0.1:${v2}
 [osd.0]
 osd_data = ${folder}/osd
 osd_objectstore = memstore
-memstore_device_bytes = 4294967296
+memstore_device_bytes = 12884901888
 osd_class_update_on_start = false
 [client.rgw]
 rgw_frontends = beast endpoint=127.0.0.1:${port}
