@@ -17,13 +17,15 @@ const logPages = 4000
 
 /**
  * Opens a database file, which must exist. FULL: WAL's default, NORMAL, loses the last commits at power loss.
- * `secure_delete`: what is deleted is overwritten, since erasing a file means that its key is nowhere.
+ * `secure_delete`: what is deleted is overwritten, since erasing a file means that its key is nowhere. `temp_store`: the pages
+ * that a savepoint may bring back are kept in memory. By default they go to files in /var/tmp, which leave wrapped keys and
+ * names behind on that disk, and their making and removing slows down everybody who makes files there.
  */
 export function openDatabase(path: string): Database {
   const database = new DatabaseSync(path)
   database.exec(
     `PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
-     PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = ${logPages};`,
+     PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = ${logPages};`,
   )
   return database
 }
