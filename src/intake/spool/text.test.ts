@@ -133,8 +133,9 @@ describe('the answer does not depend on how the bytes came', () => {
   })
 })
 
+const isControl = (byte: number) => (byte < 0x20 && ![0x09, 0x0a, 0x0c, 0x0d].includes(byte)) || byte === 0x7f
+
 it('a control character is seen wherever it stands, and no other byte is taken for one', () => {
-  const isControl = (byte: number) => (byte < 0x20 && ![0x09, 0x0a, 0x0c, 0x0d].includes(byte)) || byte === 0x7f
   for (let from = 0; from < 4; from++)
     for (let at = 0; at < 50; at++)
       for (let byte = 0; byte < 256; byte++) {
@@ -142,4 +143,17 @@ it('a control character is seen wherever it stands, and no other byte is taken f
         bytes[at] = byte
         expect(hasControls(bytes)).toBe(isControl(byte))
       }
+})
+
+it('a control character is seen among any neighbours', () => {
+  const printable = constantFrom(...hex('090a0c0d203f40617e809fa0ff'))
+  const control = constantFrom(...hex('00080b0e1f7f'))
+  assert(
+    property(array(printable, { minLength: 32, maxLength: 80 }), nat(), control, (all, at, byte) => {
+      expect(hasControls(Uint8Array.from(all))).toBe(false)
+      all[at % all.length] = byte
+      expect(hasControls(Uint8Array.from(all))).toBe(true)
+    }),
+    { numRuns: 2000 },
+  )
 })

@@ -87,24 +87,29 @@ const isControl = Uint8Array.from({ length: 256 }, (_, byte) =>
 
 /** Sixteen bytes at a time where none of them can be a control character: in less than half of the time. */
 export function hasControls(bytes: Uint8Array): boolean {
+  if (bytes.includes(del)) return true
   if (bytes.length < 32) return anyControl(bytes, 0, bytes.length)
   const before = -bytes.byteOffset & 3
   const words = new Int32Array(bytes.buffer, bytes.byteOffset + before, ((bytes.length - before) >> 4) << 2)
   if (anyControl(bytes, 0, before)) return true
   for (let i = 0; i < words.length; i += 4) {
-    const found = suspects(words[i]!) | suspects(words[i + 1]!) | suspects(words[i + 2]!) | suspects(words[i + 3]!)
-    if ((found & 0x80808080) === 0) continue
+    const [a, b, c, d] = [words[i]!, words[i + 1]!, words[i + 2]!, words[i + 3]!]
+    // Of each byte the second bit or the third: a control character has neither.
+    const above = (a | (a << 1)) & (b | (b << 1)) & (c | (c << 1)) & (d | (d << 1))
+    if ((above & 0x40404040) === 0x40404040) continue
     const at = before + 4 * i
-    if (anyControl(bytes, at, at + 16)) return true
+    if (below(a) && anyControl(bytes, at, at + 4)) return true
+    if (below(b) && anyControl(bytes, at + 4, at + 8)) return true
+    if (below(c) && anyControl(bytes, at + 8, at + 12)) return true
+    if (below(d) && anyControl(bytes, at + 12, at + 16)) return true
   }
   return anyControl(bytes, before + 4 * words.length, bytes.length)
 }
 
-/** The highest bit of a byte is set when it is below 0x20 or is 0x7f; sometimes of others too, never when none of the four is. */
-function suspects(word: number): number {
-  const deletes = word ^ 0x7f7f7f7f
-  return ((word - 0x20202020) & ~word) | ((deletes - 0x01010101) & ~deletes)
-}
+const del = 0x7f
+
+/** Whether one of its bytes is below 0x20. */
+const below = (word: number) => ((word - 0x20202020) & ~word & 0x80808080) !== 0
 
 function anyControl(bytes: Uint8Array, from: number, to: number): boolean {
   for (let i = from; i < to; i++) if (isControl[bytes[i]!] === 1) return true
