@@ -72,6 +72,8 @@ export async function measureRow(
       // Each round begins with another, so that none always follows the same.
       for (let i = 0; i < entrants.length; i++) {
         const entrant = entrants[(round + i) % entrants.length]!
+        // Who waited while the others worked is slower in its first moments, whoever it is.
+        await entrant.running.run(options.seconds / 2)
         entrant.loads.push(await turn(entrant, options.seconds, templates))
       }
       options.told(`${row.name}: round ${round + 1} of ${options.rounds}`)
@@ -87,8 +89,6 @@ export async function measureRow(
 }
 
 async function turn({ contender, folder, running, emptied }: Entrant, seconds: number, templates: Template[]) {
-  // Who waited while the others worked is slower in its first moments, whoever it is.
-  await running.run(seconds / 2)
   const before = await usageOf(running.pid)
   const load = await running.run(seconds)
   const after = await usageOf(running.pid)
