@@ -305,7 +305,10 @@ describe('a thousand confirmations under a limit of 300 requests a minute', () =
     const asking = requestsUnderWay()
     const conversations = Array.from({ length: 250 }, () => emulator.createConversation().id)
     await Promise.all(Array.from({ length: 1000 }, (_, n) => settle(conversations[n % 250]!)))
+    const refused = () => emulator.requests().filter(({ status }) => status === 429).length
     courier.start()
+    // At a standing clock as many as it likes are of one minute, however slow the machine.
+    if (requestsPerMinute > 300) await until(() => refused() > 0)
     while ((await records.outboxState()).pending > 0) {
       clock.jump(1000)
       courier.wake()
@@ -319,9 +322,7 @@ describe('a thousand confirmations under a limit of 300 requests a minute', () =
       expect(new Set(references).size).toBe(4)
     }
     expect((await records.outboxState()).parked).toBe(0)
-    const refused = emulator.requests().filter(({ status }) => status === 429).length
-    if (requestsPerMinute === 270) expect(refused).toBe(0)
-    else expect(refused).toBeGreaterThan(0)
+    if (requestsPerMinute < 300) expect(refused()).toBe(0)
   })
 })
 
