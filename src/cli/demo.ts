@@ -57,7 +57,7 @@ export function demo(program: Command, io: Io): void {
         await service.stop()
         await emulator.close()
         await rm(dataDir, { recursive: true, force: true })
-        io.exitWith(code)
+        io.endWith(code)
       }
       io.onStop(() => void stop(0))
       try {

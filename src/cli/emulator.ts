@@ -14,6 +14,6 @@ export function emulator(program: Command, io: Io): void {
       const { startEmulator } = await import('../../emulator/index.ts')
       const running = await startEmulator({ port: Number(port) })
       io.out(`Genesys Cloud emulator on ${running.url} (client demo-client, secret demo-secret)`)
-      io.onStop(() => void running.close().then(() => io.exitWith(0)))
+      io.onStop(() => void running.close().then(() => io.endWith(0)))
     })
 }

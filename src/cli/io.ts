@@ -14,6 +14,11 @@ export interface Io {
   isTerminal: boolean
   /** Called once when the process is asked to end. */
   onStop(listener: () => void): void
-  /** Ends the process when its work is done with this code: 0 done, 1 failed, 2 wrong use or configuration. */
+  /**
+   * The code that the process ends with once the command has come back, and so has closed what it had opened: 0 done, 1 failed,
+   * 2 wrong use or configuration. NOTE: a thread that is cut short within SQLite takes the whole process down with it (SIGABRT).
+   */
   exitWith(code: number): void
+  /** Ends the process: for a command that stays up, when all is closed. */
+  endWith(code: number): void
 }

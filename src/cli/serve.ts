@@ -13,10 +13,10 @@ export function serve(program: Command, io: Io): void {
       const service = await createService(config, secrets)
       io.onStop(() => {
         service.stop().then(
-          () => io.exitWith(0),
+          () => io.endWith(0),
           (error: unknown) => {
             io.err(String(error))
-            io.exitWith(1)
+            io.endWith(1)
           },
         )
       })
