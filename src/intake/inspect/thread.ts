@@ -5,7 +5,7 @@ import { examine } from './examine.ts'
 import type { InspectionAnswer, InspectionQuestion } from './inspect.ts'
 import { openSealedSource } from './sealedSource.ts'
 
-const collected = collectEvery(512 * 1024)
+const collected = collectEvery(2 * 1024 * 1024)
 
 async function answer({ file, asked, strictness }: InspectionQuestion): Promise<InspectionAnswer> {
   try {

@@ -16,7 +16,7 @@ export type Report =
 export type ToThread = Order[]
 export type FromThread = Report[]
 
-const collected = collectEvery(1024 * 1024)
+const collected = collectEvery(4 * 1024 * 1024)
 const scratch = Buffer.alloc(scratchBytes)
 const passes = new Map<number, Pass>()
 
