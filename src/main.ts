@@ -28,7 +28,6 @@ process.on('uncaughtException', (error) => {
 
 // A command that waits before it tries again has nothing else that would keep the process.
 const held = setInterval(() => {}, 2 ** 30)
-let failed = false
 await runCli(process.argv.slice(2), {
   env: process.env,
   out: (line) => void process.stdout.write(`${line}\n`),
@@ -41,10 +40,9 @@ await runCli(process.argv.slice(2), {
   },
   exitWith: (code) => {
     process.exitCode = code
-    failed = code !== 0
   },
   endWith: (code) => process.exit(code),
 })
 clearInterval(held)
 // Threads and timers of a failed start must not hold the process.
-if (failed) process.exit()
+if (process.exitCode) process.exit()

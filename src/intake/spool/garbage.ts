@@ -7,8 +7,9 @@ import { runInNewContext } from 'node:vm'
  * millisecond, of young objects only) each time that `everyBytes` went by. V8 offers no limit for this; its `gc` is there
  * to be had without a flag on the command line in this way only.
  *
- * What these buffers hold counts into what the old heap may grow by, though it is given back soon. By itself V8 lets it grow so
- * little that, while large files came, it went through all 32 MB of the main thread's up to ten times a second. Room for as much again is enough.
+ * What these buffers hold counts into what the old heap may grow by, though it is given back soon. By itself V8 lets it grow
+ * so little that, while large files came, it went through all 32 MB of the main thread's up to ten times a second. Room for as
+ * much again is enough.
  */
 export function collectEvery(everyBytes: number): (bytes: number) => void {
   setFlagsFromString('--expose-gc')
