@@ -15,12 +15,16 @@ export async function makeTemplates(folder: string, size: number): Promise<void>
   }
 }
 
-/** A JPEG of noise, with a comment or several that make up the size. */
+/** A JPEG of noise as large as goes into `size`, with a comment that makes up the rest: a hundredth of a large one. */
 async function picture(size: number): Promise<Buffer> {
   const enough = size - markBytes - 4
-  for (let pixels = Math.floor(Math.sqrt(size)); pixels > 0; pixels = Math.floor(pixels * 0.9)) {
+  for (let pixels = 2 * Math.floor(Math.sqrt(size)); pixels > 0; ) {
     const bytes = await noise(pixels).jpeg({ quality: 85 }).toBuffer()
-    if (bytes.length > enough) continue
+    if (bytes.length > enough) {
+      // Its size goes with the square of its sides.
+      pixels = Math.floor(pixels * Math.min(0.995, Math.sqrt(enough / bytes.length)))
+      continue
+    }
     const filled = filledUp(bytes, size)
     // Of the first comment, after the file's first marker, the comment's own and its length.
     filled.write(placeholder, 6, 'latin1')

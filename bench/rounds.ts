@@ -21,6 +21,8 @@ export interface Measured {
   /** Processors that the load took, of those that the machine has. */
   loadCpu: Spread
   peakBytes: number
+  /** One after the other, for who is compared turn by turn. */
+  rounds: { rate: number; cpuPerGigabyte: number }[]
 }
 
 export interface RoundOptions {
@@ -67,7 +69,10 @@ export async function measureRow(
         emptied: new Set(),
       })
     }
-    for (const entrant of entrants) await turn(entrant, warmUpTurns * options.seconds, templates)
+    // In turns too: what is emptied in between is at most what a turn writes, so that all write to memory that is in use. Where
+    // a virtual machine first has to ask its host for more, writing to the page cache takes ten times as long.
+    for (const entrant of entrants)
+      for (let turns = 0; turns < warmUpTurns; turns++) await turn(entrant, options.seconds, templates)
     for (let round = 0; round < options.rounds; round++) {
       // Each round begins with another, so that none always follows the same.
       for (let i = 0; i < entrants.length; i++) {
@@ -121,17 +126,21 @@ async function emptyFiles(folder: string, emptied: Set<string>): Promise<void> {
 }
 
 async function summary({ contender: { name, kind, leavesOut }, running, loads }: Entrant): Promise<Measured> {
-  const over = (value: (load: Entrant['loads'][number]) => number) => spreadOf(loads.map(value))
+  type Value = (load: Entrant['loads'][number]) => number
+  const over = (value: Value) => spreadOf(loads.map(value))
+  const rate: Value = ({ files, seconds }) => files / seconds
+  const cpuPerGigabyte: Value = ({ cpuSeconds, bytes }) => cpuSeconds / (bytes / 1e9)
   return {
     name,
     kind,
     leavesOut,
-    rate: over(({ files, seconds }) => files / seconds),
+    rate: over(rate),
     megabytes: over(({ bytes, seconds }) => bytes / 1e6 / seconds),
     p50Ms: over(({ p50Ms }) => p50Ms),
     p99Ms: over(({ p99Ms }) => p99Ms),
-    cpuPerGigabyte: over(({ cpuSeconds, bytes }) => cpuSeconds / (bytes / 1e9)),
+    cpuPerGigabyte: over(cpuPerGigabyte),
     loadCpu: over(({ loadCpuSeconds, seconds }) => loadCpuSeconds / seconds),
     peakBytes: (await usageOf(running.pid)).peakBytes,
+    rounds: loads.map((load) => ({ rate: rate(load), cpuPerGigabyte: cpuPerGigabyte(load) })),
   }
 }

@@ -2,7 +2,7 @@ import type { Contender, Row, Stage } from '../contenders/contender.ts'
 import { makeTemplates } from '../files.ts'
 import type { Aim, Figure, Part } from '../report.ts'
 import { type Measured, measureRow, type RoundOptions } from '../rounds.ts'
-import type { Spread } from '../stats.ts'
+import { ratioOf, type Spread } from '../stats.ts'
 import { mebibytes, number, spread, table } from '../table.ts'
 
 const sizes = { '10k': 10_000, '100k': 100_000, '1m': 1_000_000, '10m': 10_000_000 }
@@ -55,7 +55,15 @@ function section(row: string, all: Measured[]): string {
     `### ${sentenceOf(row)}`,
     table(['', 'uploads/s', 'MB/s', `${ours.name} ÷ it`, 'p50 ms', 'p99 ms', 'CPU s/GB', 'peak MiB'], lines),
     `The load itself took ${number(ours.loadCpu.median)} of a core against ${ours.name}, at most ${number(Math.max(...loads))} against another.`,
+    ...others.filter(({ kind }) => kind === 'product').map((other) => turnByTurn(ours, other)),
   ].join('\n\n')
+}
+
+/** What both have in common in a round, such as a busy machine, is not in its ratio. */
+function turnByTurn(ours: Measured, other: Measured): string {
+  const ratio = (value: (round: Measured['rounds'][number]) => number) =>
+    spread(ratioOf(ours.rounds.map(value), other.rounds.map(value)))
+  return `Turn by turn, ${ours.name} ÷ ${other.name}: uploads/s ${ratio(({ rate }) => rate)}, CPU s/GB ${ratio(({ cpuPerGigabyte }) => cpuPerGigabyte)}, the median and the middle half of the rounds.`
 }
 
 function sentenceOf(row: string): string {

@@ -1,4 +1,5 @@
 import { constants } from 'node:buffer'
+import type { Transform } from 'node:stream'
 import {
   createGunzip,
   createInflate,
@@ -90,7 +91,7 @@ async function* inflatePieces({
   const feed = (async () => {
     for (const piece of packed) {
       put += piece.length
-      if (!inflater.write(piece)) await new Promise((resolve) => inflater.once('drain', resolve).once('close', resolve))
+      if (!inflater.write(piece)) await drainedOrClosed(inflater)
       if (inflater.destroyed) return
     }
     inflater.end()
@@ -112,6 +113,17 @@ async function* inflatePieces({
     inflater.destroy()
   }
   if (!leftOver && inflater.bytesWritten !== put) throw leftBytes(what)
+}
+
+/** NOTE: not `once` for both: one of the two would stay behind at each piece of a long stream. */
+function drainedOrClosed(stream: Transform): Promise<void> {
+  return new Promise((resolve) => {
+    const over = () => {
+      stream.off('drain', over).off('close', over)
+      resolve()
+    }
+    stream.on('drain', over).on('close', over)
+  })
 }
 
 const tooMuch = (what: string, most: number) => new Refused('bomb', `${what} expands to more than ${megabytes(most)}`)

@@ -39,7 +39,7 @@ export const defaultLimits: Limits = {
 }
 
 /** Larger files are not kept in memory to be read as they come. */
-export const quickBytes = 1024 * 1024
+export const quickBytes = 10 * 1024 * 1024
 
 /** How a policy has files read. */
 export interface Strictness {

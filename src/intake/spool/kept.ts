@@ -1,18 +1,18 @@
-/** Most that the files of one thread may have kept at once. */
-const mostBytes = 16 * 1024 * 1024
+/** Most that the files of one thread may have kept at once: two of the largest that are kept, and a few small ones. */
+const mostBytes = 24 * 1024 * 1024
 
-/** Memory for the plaintext of small files until they are whole, used again and again: as garbage it would gather. */
+/** Memory for the plaintext of files until they are whole, used again and again: as garbage it would gather. */
 export interface Kept {
   /** Counts bytes in. False: it is full, and the file takes the longer way. */
   take(bytes: number): boolean
-  /** A copy that is given back later. */
-  copy(piece: Uint8Array): Uint8Array
-  giveBack(piece: Uint8Array): void
+  /** Keeps the buffer of this piece, and gives another of its size in its place: nothing is copied. */
+  swap(piece: Uint8Array<ArrayBuffer>): ArrayBuffer
+  giveBack(piece: Uint8Array<ArrayBuffer>): void
 }
 
-export function createKept(pieceBytes: number): Kept {
+export function createKept(): Kept {
   const spare: ArrayBuffer[] = []
-  const ours = new Set<ArrayBufferLike>()
+  const ours = new Set<ArrayBuffer>()
   let taken = 0
   return {
     take(bytes) {
@@ -20,16 +20,13 @@ export function createKept(pieceBytes: number): Kept {
       taken += bytes
       return true
     },
-    copy(piece) {
-      const buffer = spare.pop() ?? new ArrayBuffer(pieceBytes)
+    swap({ buffer }) {
       ours.add(buffer)
-      const copy = new Uint8Array(buffer, 0, piece.length)
-      copy.set(piece)
-      return copy
+      return spare.pop() ?? new ArrayBuffer(buffer.byteLength)
     },
     giveBack({ buffer, length }) {
       taken -= length
-      if (ours.delete(buffer)) spare.push(buffer as ArrayBuffer)
+      if (ours.delete(buffer)) spare.push(buffer)
     },
   }
 }

@@ -39,13 +39,13 @@ export interface PassResult {
  * Any error means that nothing is left at `path`.
  */
 export interface Pass {
-  /** All but the last have `pieceBytes`. */
-  piece(plaintext: Uint8Array, last: boolean): void
+  /** All but the last have `pieceBytes`. The buffer that comes back may be used again; another one, when this one is kept. */
+  piece(plaintext: Uint8Array<ArrayBuffer>, last: boolean): ArrayBuffer
   end(): Promise<PassResult>
   abort(): void
 }
 
-const memory = createKept(pieceBytes)
+const memory = createKept()
 
 export function beginPass({ path, attachmentId, dataKey, inspection }: PassStart, scratch: Buffer): Pass {
   const file = openSync(path, 'wx', 0o600)
@@ -54,8 +54,8 @@ export function beginPass({ path, attachmentId, dataKey, inspection }: PassStart
   const text = textProbe()
   let head = Buffer.alloc(0)
   let size = 0
-  /** The plaintext of a small file that is to be read. Null: it is not. */
-  let kept: Uint8Array[] | null = inspection && []
+  /** The plaintext of a file that is to be read. Null: it is not. */
+  let kept: Uint8Array<ArrayBuffer>[] | null = inspection && []
   let written = 0
   const abort = () => {
     letGo()
@@ -69,11 +69,11 @@ export function beginPass({ path, attachmentId, dataKey, inspection }: PassStart
     for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, bytes.length - at)
     written += bytes.length
   }
-  const keep = (plaintext: Uint8Array, last: boolean) => {
-    if (!kept) return
-    if (size > quickBytes || !memory.take(plaintext.length)) return letGo()
-    // The last one stays ours until the end; the others go back to be filled again.
-    kept.push(last ? plaintext : memory.copy(plaintext))
+  const keep = (plaintext: Uint8Array<ArrayBuffer>, last: boolean): ArrayBuffer => {
+    if (kept && (size > quickBytes || !memory.take(plaintext.length))) letGo()
+    kept?.push(plaintext)
+    // The last one stays ours until the end.
+    return kept && !last ? memory.swap(plaintext) : plaintext.buffer
   }
   const letGo = () => {
     for (const piece of kept ?? []) memory.giveBack(piece)
@@ -84,7 +84,6 @@ export function beginPass({ path, attachmentId, dataKey, inspection }: PassStart
       try {
         if (size === 0) head = Buffer.from(plaintext.subarray(0, headBytes))
         size += plaintext.length
-        keep(plaintext, last)
         digest.update(plaintext)
         text.see(plaintext)
         let sealed = written === 0 ? seal.header.copy(scratch, 0) : 0
@@ -95,6 +94,7 @@ export function beginPass({ path, attachmentId, dataKey, inspection }: PassStart
           sealed += seal.segment(segment, last && at >= plaintext.length, scratch.subarray(sealed))
         } while (at < plaintext.length)
         write(scratch.subarray(0, sealed))
+        return keep(plaintext, last)
       } catch (error) {
         abort()
         throw error

@@ -44,7 +44,7 @@ async function carryOut(order: Order): Promise<Report> {
     const pass = begin ? beginPass(begin, scratch) : passes.get(file)
     if (!pass) throw new Error('this file failed before')
     if (begin) passes.set(file, pass)
-    pass.piece(new Uint8Array(buffer, 0, length), last)
+    report.buffer = pass.piece(new Uint8Array(buffer, 0, length), last)
     collected(length)
     if (last) {
       passes.delete(file)
