@@ -105,6 +105,22 @@ describe.skipIf(!hasStrace)('calls to the disk that fail (needs strace: apt-get 
     expect(await readdir(spool)).toEqual([])
   })
 
+  it('when it is a large file that the disk does not take while it still comes are a 503: nobody is told a second time', async () => {
+    const dataDir = await temporaryFolder()
+    const { objects, spool } = dataPaths(dataDir)
+    const service = await served(dataDir)
+    const large = await jpegOfSize(9_000_000)
+    const failed = await whileFailing(service.pid, { calls: ['fdatasync'], error: 'EIO', when: 1 }, async () => {
+      expect((await service.push(large)).status).toBe(503)
+    })
+    // It was not taken over: that would have synced it again.
+    expect(failed).toHaveLength(1)
+    expect(await readdir(spool)).toEqual([])
+    expect((await readdir(objects, { recursive: true })).filter((name) => name.includes('att_'))).toEqual([])
+    expect((await service.push(large)).status).toBe(200)
+    await service.expectWhole('at the end')
+  })
+
   it('when no file may grow are a 503, wherever in the file it is, and leave nothing in the spool', async () => {
     const dataDir = await temporaryFolder()
     const { objects, spool } = dataPaths(dataDir)

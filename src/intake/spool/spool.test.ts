@@ -196,7 +196,7 @@ describe('the limit', () => {
 })
 
 describe('a failure leaves nothing in the spool', () => {
-  it.each([0, 1, 65_536, 300_000])('when the source breaks after %i bytes, and what broke is told', async (size) => {
+  it.each([0, 1, 65_536, 300_000, 9_000_000])('when the source breaks after %i bytes, and what broke is told', async (size) => {
     const { dir, take } = await opened()
     async function* breaking() {
       yield* chunks(randomBytes(size), 50_000)
