@@ -75,6 +75,12 @@ export function createThreads(count: number, entry = '#threads/spool'): Threads 
       let isDead = false
       let sent = 0
       let held: Uint8Array | null = null
+      /** They go in messages of half a window: the thread has the other half to work on meanwhile. */
+      let unposted: Order[] = []
+      const post = () => {
+        for (const order of unposted) thread.post(order)
+        unposted = []
+      }
 
       const finish = () => {
         if (over) return
@@ -114,7 +120,10 @@ export function createThreads(count: number, entry = '#threads/spool'): Threads 
 
       return {
         async nextBuffer() {
-          while (onTheWay >= windowFor(running.size) && !failure) await changed()
+          while (onTheWay >= windowFor(running.size) && !failure) {
+            post()
+            await changed()
+          }
           if (failure) throw failure
           return spare.pop() ?? new Uint8Array(pieceBytes)
         },
@@ -125,7 +134,8 @@ export function createThreads(count: number, entry = '#threads/spool'): Threads 
           began = true
           sent += length
           onTheWay++
-          thread.post(order)
+          unposted.push(order)
+          if (last || unposted.length >= windowFor(running.size) / 2) post()
         },
         async result() {
           const late = start.inspection && setTimeout(() => thread.kill('reading a file took too long'), longestMs)
@@ -146,6 +156,7 @@ export function createThreads(count: number, entry = '#threads/spool'): Threads 
         async abort() {
           if (over) return
           if (began && !failure) {
+            post()
             thread.post({ file, abort: true })
             while (!aborted) await changed()
           }
