@@ -196,15 +196,18 @@ describe('the limit', () => {
 })
 
 describe('a failure leaves nothing in the spool', () => {
-  it.each([0, 1, 65_536, 300_000, 9_000_000])('when the source breaks after %i bytes, and what broke is told', async (size) => {
-    const { dir, take } = await opened()
-    async function* breaking() {
-      yield* chunks(randomBytes(size), 50_000)
-      throw new SenderGone('the sender went away')
-    }
-    await expect(take(breaking())).rejects.toThrow(SenderGone)
-    expect(await readdir(dir)).toEqual([])
-  })
+  it.each([0, 1, 65_536, 300_000, 9_000_000])(
+    'when the source breaks after %i bytes, and what broke is told',
+    async (size) => {
+      const { dir, take } = await opened()
+      async function* breaking() {
+        yield* chunks(randomBytes(size), 50_000)
+        throw new SenderGone('the sender went away')
+      }
+      await expect(take(breaking())).rejects.toThrow(SenderGone)
+      expect(await readdir(dir)).toEqual([])
+    },
+  )
 
   it('when its folder is away: that is unavailable, and later files are taken', async () => {
     const { dir, take, takeWhole } = await opened()
