@@ -100,16 +100,21 @@ export function hasControls(bytes: Uint8Array): boolean {
     const above = (a | (a << 1)) & (b | (b << 1)) & (c | (c << 1)) & (d | (d << 1))
     if ((above & 0x40404040) === 0x40404040) continue
     const at = before + 4 * i
-    if (below(a) && anyControl(bytes, at, at + 4)) return true
-    if (below(b) && anyControl(bytes, at + 4, at + 8)) return true
-    if (below(c) && anyControl(bytes, at + 8, at + 12)) return true
-    if (below(d) && anyControl(bytes, at + 12, at + 16)) return true
+    if (isSuspect(a) && anyControl(bytes, at, at + 4)) return true
+    if (isSuspect(b) && anyControl(bytes, at + 4, at + 8)) return true
+    if (isSuspect(c) && anyControl(bytes, at + 8, at + 12)) return true
+    if (isSuspect(d) && anyControl(bytes, at + 12, at + 16)) return true
   }
   return anyControl(bytes, before + 4 * words.length, bytes.length)
 }
 
-/** Whether one of its bytes is below 0x20. */
-const below = (word: number) => ((word - 0x20202020) & ~word & 0x80808080) !== 0
+/** Whether one of its bytes may be below 0x20 and no line feed. Each line has one of those, so they are told apart here. */
+function isSuspect(word: number): boolean {
+  const low = (word - 0x20202020) & ~word & 0x80808080
+  if (low === 0) return false
+  const feeds = word ^ 0x0a0a0a0a
+  return (low & (((feeds & 0x7f7f7f7f) + 0x7f7f7f7f) | feeds)) !== 0
+}
 
 function anyControl(bytes: Uint8Array, from: number, to: number): boolean {
   for (let i = from; i < to; i++) if (isControl[bytes[i]!] === 1) return true
