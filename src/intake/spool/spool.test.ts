@@ -251,6 +251,16 @@ describe('a failure leaves nothing in the spool', () => {
   })
 })
 
+it('what a slow sender sent first lies in the spool before the rest comes', async () => {
+  const { dir, take } = await opened()
+  async function* slow() {
+    yield randomBytes(200_000)
+    while ((await readdir(dir)).length === 0) await new Promise(setImmediate)
+    yield randomBytes(10)
+  }
+  expect(await take(slow())).toMatchObject({ size: 200_010 })
+})
+
 describe('a sender that is faster than the disk', () => {
   it('waits: only a few pieces of a file are under way at a time', async () => {
     const { spool } = await opened()

@@ -75,7 +75,7 @@ export function createThreads(count: number, entry = '#threads/spool'): Threads 
       let isDead = false
       let sent = 0
       let held: Uint8Array | null = null
-      /** They go in messages of half a window: the thread has the other half to work on meanwhile. */
+      /** But for the first, pieces go in messages of half a window: the thread has the other half to work on meanwhile. */
       let unposted: Order[] = []
       const post = () => {
         for (const order of unposted) thread.post(order)
@@ -131,11 +131,11 @@ export function createThreads(count: number, entry = '#threads/spool'): Threads 
           if (failure) return
           const order: Order = { file, buffer: buffer.buffer as ArrayBuffer, length, last }
           if (!began) order.begin = start
-          began = true
           sent += length
           onTheWay++
           unposted.push(order)
-          if (last || unposted.length >= windowFor(running.size) / 2) post()
+          if (!began || last || unposted.length >= windowFor(running.size) / 2) post()
+          began = true
         },
         async result() {
           const late = start.inspection && setTimeout(() => thread.kill('reading a file took too long'), longestMs)
