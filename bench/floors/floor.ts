@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
@@ -38,9 +39,7 @@ answerWith({}, async (seconds: number): Promise<Load> => {
   }
 })
 
-function answerOf(thread: Worker): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    thread.once('message', resolve)
-    thread.once('error', reject)
-  })
+async function answerOf(thread: Worker): Promise<unknown> {
+  const [answer] = await once(thread, 'message')
+  return answer
 }

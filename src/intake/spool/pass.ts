@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
-import { closeSync, fdatasync, openSync, rmSync, writeSync } from 'node:fs'
-import { promisify } from 'node:util'
+import { openSync, rmSync, writeSync } from 'node:fs'
 import { headerBytes, sealedSegmentBytes, segmentBytes } from '../../seal/format.ts'
 import { sealer } from '../../seal/seal.ts'
 import type { Examined } from '../inspect/examine.ts'
 import { quickBytes } from '../inspect/limits.ts'
 import { examineQuickly, type Inspection } from '../inspect/quick.ts'
 import { piecesSource } from '../inspect/source.ts'
+import { givenAhead, type Turns } from './ahead.ts'
 import { createKept } from './kept.ts'
 import { headBytes, sniff } from './sniff.ts'
 import { textProbe } from './text.ts'
@@ -48,14 +48,9 @@ export interface Pass {
 
 const memory = createKept()
 
-/** The disk is given this much of a large file while the rest still comes: what has to be waited for at its end is the less. */
-const ahead = 4 * 1024 * 1024
-const sync = promisify(fdatasync)
-/** One at a time: others need the process's few threads that wait for disks, too. */
-let syncing = false
-
-export function beginPass({ path, attachmentId, dataKey, inspection }: PassStart, scratch: Buffer): Pass {
+export function beginPass({ path, attachmentId, dataKey, inspection }: PassStart, scratch: Buffer, turns: Turns): Pass {
   const file = openSync(path, 'wx', 0o600)
+  const ahead = givenAhead(file, turns)
   const seal = sealer(dataKey, attachmentId)
   const digest = createHash('sha256')
   const text = textProbe()
@@ -64,30 +59,10 @@ export function beginPass({ path, attachmentId, dataKey, inspection }: PassStart
   /** The plaintext of a file that is to be read. Null: it is not. */
   let kept: Uint8Array<ArrayBuffer>[] | null = inspection && []
   let written = 0
-  let given = 0
-  /** Whether what was written would have come to the disk. It fails once: who asks again is told that all is well. */
-  let durable: Promise<void> | null = null
-  const giveToDisk = async () => {
-    given = written
-    syncing = true
-    try {
-      await durable
-      await sync(file)
-    } finally {
-      syncing = false
-    }
-  }
-  const close = () => {
-    if (durable) void durable.catch(() => {}).then(() => closeSync(file))
-    else closeSync(file)
-  }
   const abort = () => {
     letGo()
-    try {
-      close()
-    } finally {
-      rmSync(path, { force: true })
-    }
+    ahead.close().catch(() => {})
+    rmSync(path, { force: true })
   }
   const write = (bytes: Buffer) => {
     for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, bytes.length - at)
@@ -118,10 +93,7 @@ export function beginPass({ path, attachmentId, dataKey, inspection }: PassStart
           sealed += seal.segment(segment, last && at >= plaintext.length, scratch.subarray(sealed))
         } while (at < plaintext.length)
         write(scratch.subarray(0, sealed))
-        if (written - given >= ahead && !syncing && !last) {
-          durable = giveToDisk()
-          durable.catch(() => {})
-        }
+        if (!last) ahead.wrote(written)
         return keep(plaintext, last)
       } catch (error) {
         abort()
@@ -129,11 +101,12 @@ export function beginPass({ path, attachmentId, dataKey, inspection }: PassStart
       }
     },
     async end() {
+      const closed = ahead.close()
+      closed.catch(() => {})
       try {
-        close()
         const type = await sniff(head, text.kind())
         const examined = kept && (await examineQuickly(piecesSource(kept, pieceBytes), inspection!))
-        await durable
+        await closed
         return { size, sealedSize: written, sha256: digest.digest('hex'), type, examined }
       } catch (error) {
         rmSync(path, { force: true })

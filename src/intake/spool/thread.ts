@@ -1,4 +1,5 @@
-import { parentPort } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
+import { type Syncing, turnsOf } from './ahead.ts'
 import { collectEvery } from './garbage.ts'
 import { beginPass, type Pass, type PassResult, type PassStart, scratchBytes } from './pass.ts'
 
@@ -12,12 +13,21 @@ export type Report =
   | { file: number; buffer: ArrayBuffer; result?: PassResult; error?: { code: string | undefined; message: string } }
   | { file: number; aborted: true }
 
+/** What a thread is told when it starts. */
+export interface ThreadData {
+  syncing: Syncing
+  /** Which of the threads it is, from 0. */
+  thread: number
+}
+
 /** To the thread and back: as many as there are, since waking costs more than what most ask for. */
 export type ToThread = Order[]
 export type FromThread = Report[]
 
 const collected = collectEvery(4 * 1024 * 1024)
 const scratch = Buffer.alloc(scratchBytes)
+const { syncing, thread } = workerData as ThreadData
+const turns = turnsOf(syncing, thread)
 const passes = new Map<number, Pass>()
 
 parentPort?.on('message', async (orders: ToThread) => {
@@ -41,7 +51,7 @@ async function carryOut(order: Order): Promise<Report> {
   const { file, begin, buffer, length, last } = order
   const report: Report = { file, buffer }
   try {
-    const pass = begin ? beginPass(begin, scratch) : passes.get(file)
+    const pass = begin ? beginPass(begin, scratch, turns) : passes.get(file)
     if (!pass) throw new Error('this file failed before')
     if (begin) passes.set(file, pass)
     report.buffer = pass.piece(new Uint8Array(buffer, 0, length), last)

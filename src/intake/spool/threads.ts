@@ -1,8 +1,9 @@
 import { Worker } from 'node:worker_threads'
 import { Unavailable } from '../../errors.ts'
 import { gathered } from '../../thread.ts'
+import { syncingOf } from './ahead.ts'
 import { type PassResult, type PassStart, pieceBytes } from './pass.ts'
-import type { FromThread, Order, Report } from './thread.ts'
+import type { FromThread, Order, Report, ThreadData } from './thread.ts'
 
 /** Pieces that may be on their way to threads and back, of all files together: what is more waits in sockets. */
 const piecesAtOnce = 32
@@ -49,7 +50,8 @@ interface Running {
 export function createThreads(count: number, entry = '#threads/spool'): Threads {
   const spare: Uint8Array[] = []
   const running = new Map<number, Running>()
-  const threads = Array.from({ length: count }, () => startThread(running, entry))
+  const syncing = syncingOf(count)
+  const threads = Array.from({ length: count }, (_, thread) => startThread(running, entry, { syncing, thread }))
   const giveBack = (buffer: Uint8Array) => {
     if (spare.length < 512) spare.push(buffer)
   }
@@ -182,13 +184,14 @@ interface Thread {
 }
 
 /** A thread that dies fails the files that it had; the next file starts a new one, so that a fault is no endless loop. */
-function startThread(running: Map<number, Running>, entry: string): Thread {
+function startThread(running: Map<number, Running>, entry: string, data: ThreadData): Thread {
   const mine = new Set<number>()
   let fault = new Error('it ended')
   let worker: Worker | null = start()
 
   function start(): Worker {
     const started = new Worker(new URL(import.meta.resolve(entry)), {
+      workerData: data,
       // Sealed segments are garbage at once: a small young generation lets go of them early (20 MB less at 200 files).
       resourceLimits: { maxYoungGenerationSizeMb: 2 },
     })
@@ -204,6 +207,7 @@ function startThread(running: Map<number, Running>, entry: string): Thread {
     started.on('exit', () => {
       worker = null
       unsent.clear()
+      Atomics.store(data.syncing, data.thread, 0)
       for (const file of mine) running.get(file)?.died(fault)
       mine.clear()
     })
