@@ -8,7 +8,7 @@ export interface Inspection {
   strictness: Strictness
 }
 
-/** So much that a file which asks for no more holds nobody up for long: some 50 ms at most. */
+/** So much that a file which asks for no more holds nobody up for long: some 50 ms in a genuine one. */
 const quickSteps = 50_000
 const most: Partial<Limits> = {
   unpackedEntry: 4 * 1024 * 1024,

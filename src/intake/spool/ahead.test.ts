@@ -32,13 +32,19 @@ describe('a file that is written', () => {
     expect(turns.take()).toBe(true)
   })
 
-  it('is told of once only, though more of it would have been taken', async () => {
-    const turns = turnsOf(syncingOf(1), 0)
-    const ahead = givenAhead(unsyncable(), turns)
+  it('stays failed when the disk says it once, and takes what comes after', async () => {
+    let asked = 0
+    const once = async () => {
+      asked++
+      if (asked === 1) throw new Error('it cannot be written')
+    }
+    const ahead = givenAhead(unsyncable(), turnsOf(syncingOf(1), 0), once)
     ahead.wrote(4 * mebibytes)
+    expect(ahead.isWaiting()).toBe(true)
     await new Promise(setImmediate)
+    expect(ahead.isWaiting()).toBe(false)
     ahead.wrote(8 * mebibytes)
-    await expect(ahead.close()).rejects.toThrow('EINVAL')
+    await expect(ahead.close()).rejects.toThrow('it cannot be written')
   })
 
   it('is not synced ahead when it is small, or when others have the turns', async () => {

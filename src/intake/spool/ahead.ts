@@ -42,21 +42,25 @@ export function turnsOf(syncing: Syncing, thread: number): Turns {
 export interface Ahead {
   /** How many bytes the file has by now, of which more will come. */
   wrote(total: number): void
+  /** Whether the disk has not yet said what became of what it was given. */
+  isWaiting(): boolean
   /** Closes the file when the disk has what it was given. Throws what the disk said: it says so once, and who syncs later is told that all is well. */
   close(): Promise<void>
 }
 
-const sync = promisify(fdatasync)
+const syncData = promisify(fdatasync)
 
 /** For a file that is open, and written from its beginning to its end. */
-export function givenAhead(file: number, turns: Turns): Ahead {
+export function givenAhead(file: number, turns: Turns, sync: (file: number) => Promise<void> = syncData): Ahead {
   let given = 0
+  let waiting = false
   let taken: Promise<void> | null = null
   const give = async (before: Promise<void> | null) => {
     try {
       await before
       await sync(file)
     } finally {
+      waiting = false
       turns.giveBack()
     }
   }
@@ -64,10 +68,12 @@ export function givenAhead(file: number, turns: Turns): Ahead {
     wrote(total) {
       if (total - given < aheadBytes || !turns.take()) return
       given = total
+      waiting = true
       taken = give(taken)
       // It is told when the file is closed.
       taken.catch(() => {})
     },
+    isWaiting: () => waiting,
     async close() {
       try {
         await taken

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { quickBytes } from '../inspect/limits.ts'
 import { createKept } from './kept.ts'
 
 const piece = (bytes: number) => new Uint8Array(new ArrayBuffer(bytes))
@@ -25,13 +26,12 @@ it('a buffer that was given back comes in the place of the next', () => {
 
 it('no more is taken than two files of the largest size and a few small ones, until something is given back', () => {
   const kept = createKept()
-  const large = 10 * 1024 * 1024
-  const [one, two] = [piece(large), piece(large)]
+  const [one, two] = [piece(quickBytes), piece(quickBytes)]
   expect([one, two].map(({ length }) => kept.take(length))).toEqual([true, true])
-  expect(kept.take(large)).toBe(false)
+  expect(kept.take(quickBytes)).toBe(false)
   expect(kept.take(1024 * 1024)).toBe(true)
   // The last piece of a file was never swapped: its buffer is not ours to use again.
   kept.giveBack(one)
-  expect(kept.take(large)).toBe(true)
+  expect(kept.take(quickBytes)).toBe(true)
   expect(kept.swap(two)).not.toBe(one.buffer)
 })

@@ -1,5 +1,7 @@
+import { quickBytes } from '../inspect/limits.ts'
+
 /** Most that the files of one thread may have kept at once: two of the largest that are kept, and a few small ones. */
-const mostBytes = 24 * 1024 * 1024
+const mostBytes = 2 * quickBytes + 4 * 1024 * 1024
 
 /** Memory for the plaintext of files until they are whole, used again and again: as garbage it would gather. */
 export interface Kept {

@@ -42,7 +42,8 @@ export interface PassResult {
 export interface Pass {
   /** All but the last have `pieceBytes`. The buffer that comes back may be used again; another one, when this one is kept. */
   piece(plaintext: Uint8Array<ArrayBuffer>, last: boolean): ArrayBuffer
-  end(): Promise<PassResult>
+  /** Calls `read` when it was read, if the disk is still to be waited for: that may take longer than any reading. */
+  end(read: () => void): Promise<PassResult>
   abort(): void
 }
 
@@ -100,12 +101,13 @@ export function beginPass({ path, attachmentId, dataKey, inspection }: PassStart
         throw error
       }
     },
-    async end() {
+    async end(read) {
       const closed = ahead.close()
       closed.catch(() => {})
       try {
         const type = await sniff(head, text.kind())
         const examined = kept && (await examineQuickly(piecesSource(kept, pieceBytes), inspection!))
+        if (ahead.isWaiting()) read()
         await closed
         return { size, sealedSize: written, sha256: digest.digest('hex'), type, examined }
       } catch (error) {

@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
+import { gathered } from '../../thread.ts'
 import { type Syncing, turnsOf } from './ahead.ts'
 import { collectEvery } from './garbage.ts'
 import { beginPass, type Pass, type PassResult, type PassStart, scratchBytes } from './pass.ts'
@@ -8,9 +9,13 @@ export type Order =
   | { file: number; begin?: PassStart; buffer: ArrayBuffer; length: number; last: boolean }
   | { file: number; abort: true }
 
-/** The buffer, to be filled again, and what became of the piece; or that the file is given up. */
+/**
+ * The buffer, to be filled again, and what became of the piece; or that the file was read, and only the disk is waited for; or that
+ * it is given up.
+ */
 export type Report =
   | { file: number; buffer: ArrayBuffer; result?: PassResult; error?: { code: string | undefined; message: string } }
+  | { file: number; read: true }
   | { file: number; aborted: true }
 
 /** What a thread is told when it starts. */
@@ -30,10 +35,14 @@ const { syncing, thread } = workerData as ThreadData
 const turns = turnsOf(syncing, thread)
 const passes = new Map<number, Pass>()
 
-parentPort?.on('message', async (orders: ToThread) => {
-  const reports = await Promise.all(orders.map(carryOut))
-  const buffers = reports.flatMap((report) => ('buffer' in report ? [report.buffer] : []))
-  parentPort?.postMessage(reports satisfies FromThread, buffers)
+/** What is done in one turn goes back together; nobody waits for the end of another's file. */
+const reports = gathered((all: FromThread) => {
+  const buffers = all.flatMap((report) => ('buffer' in report ? [report.buffer] : []))
+  parentPort?.postMessage(all, buffers)
+})
+
+parentPort?.on('message', (orders: ToThread) => {
+  for (const order of orders) void carryOut(order).then(reports.put)
 })
 
 /** NOTE: what is done with a piece is done before this first waits, so that the pieces of a file keep their order. */
@@ -49,7 +58,7 @@ async function carryOut(order: Order): Promise<Report> {
     return { file: order.file, aborted: true }
   }
   const { file, begin, buffer, length, last } = order
-  const report: Report = { file, buffer }
+  const report: Extract<Report, { buffer: ArrayBuffer }> = { file, buffer }
   try {
     const pass = begin ? beginPass(begin, scratch, turns) : passes.get(file)
     if (!pass) throw new Error('this file failed before')
@@ -58,7 +67,7 @@ async function carryOut(order: Order): Promise<Report> {
     collected(length)
     if (last) {
       passes.delete(file)
-      report.result = await pass.end()
+      report.result = await pass.end(() => reports.put({ file, read: true }))
     }
   } catch (error) {
     passes.delete(file)

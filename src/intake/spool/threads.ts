@@ -35,7 +35,7 @@ export interface Threads {
   close(): Promise<void>
 }
 
-/** Longest time from a file's last piece to its end; the readers' own bounds end long before. The machine's own time: threads take it. */
+/** Longest time from a file's last piece until it is read; the readers' own bounds end long before. The machine's own time: threads take it. */
 const longestMs = 30_000
 
 interface Running {
@@ -75,6 +75,7 @@ export function createThreads(count: number, entry = '#threads/spool'): Threads 
       let over = false
       let aborted = false
       let isDead = false
+      let isRead = false
       let sent = 0
       let held: Uint8Array | null = null
       /** But for the first, pieces go in messages of half a window: the thread has the other half to work on meanwhile. */
@@ -100,6 +101,10 @@ export function createThreads(count: number, entry = '#threads/spool'): Threads 
           if ('aborted' in report) {
             aborted = true
             return woken()
+          }
+          if ('read' in report) {
+            isRead = true
+            return
           }
           onTheWay--
           if (report.result && sent <= pieceBytes) held = new Uint8Array(report.buffer)
@@ -140,7 +145,8 @@ export function createThreads(count: number, entry = '#threads/spool'): Threads 
           began = true
         },
         async result() {
-          const late = start.inspection && setTimeout(() => thread.kill('reading a file took too long'), longestMs)
+          const kill = () => isRead || thread.kill('reading a file took too long')
+          const late = start.inspection && setTimeout(kill, longestMs)
           late?.unref()
           while (!result && !failure) await changed()
           if (late) clearTimeout(late)
@@ -199,7 +205,7 @@ function startThread(running: Map<number, Running>, entry: string, data: ThreadD
     started.unref()
     started.on('message', (reports: FromThread) => {
       for (const report of reports) {
-        if ('aborted' in report || report.result || report.error) mine.delete(report.file)
+        if ('aborted' in report || ('buffer' in report && (report.result || report.error))) mine.delete(report.file)
         running.get(report.file)?.answered(report)
       }
     })
