@@ -9,8 +9,8 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import type { Attachment } from '../../src/attachment.ts'
 import { keyFile as newKeyFile } from '../../src/keys/source.ts'
 import { jpeg } from '../fixtures/files.ts'
+import { freePort } from '../freePort.ts'
 import { keys, pushTo } from '../harness.ts'
-import { freePort } from '../journeys/process.ts'
 import { dockerfile, environmentOf, runStage } from './read.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))

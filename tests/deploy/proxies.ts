@@ -9,7 +9,7 @@ import { onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import { certificateFor } from '../certificates.ts'
 import { temporaryFolder } from '../folder.ts'
-import { freePort } from '../journeys/process.ts'
+import { freePort } from '../freePort.ts'
 
 const deployed = (name: string) => readFile(new URL(`../../deploy/${name}`, import.meta.url), 'utf8')
 

@@ -4,8 +4,8 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Attachment } from '../../src/attachment.ts'
 import { chromePath, launchBrowser, needsBrowser } from '../browser.ts'
 import { png } from '../fixtures/files.ts'
+import { freePort } from '../freePort.ts'
 import { keys, startTestService } from '../harness.ts'
-import { freePort } from '../journeys/process.ts'
 
 if (!chromePath && process.env.TEST_REQUIRE === 'all') throw new Error(`no browser ${needsBrowser}`)
 

@@ -5,8 +5,9 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { startEmulator } from '../../emulator/index.ts'
 import type { Attachment } from '../../src/attachment.ts'
 import { png, text } from '../fixtures/files.ts'
+import { freePort } from '../freePort.ts'
 import { eventually, keys, pushTo, temporaryFolder, testEnvironment } from '../harness.ts'
-import { freePort, run, servingAt } from './process.ts'
+import { run, servingAt } from './process.ts'
 
 async function clipgate(args: string[], env: Record<string, string> = {}) {
   const program = run(args, env)

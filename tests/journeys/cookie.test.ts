@@ -6,8 +6,9 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Routes } from '../../src/http/server.ts'
 import { chromePath, launchBrowser, needsBrowser } from '../browser.ts'
 import { certificateFor } from '../certificates.ts'
+import { freePort } from '../freePort.ts'
 import { startTestService, testEnvironment } from '../harness.ts'
-import { freePort, run } from './process.ts'
+import { run } from './process.ts'
 
 if (!chromePath && process.env.TEST_REQUIRE === 'all') throw new Error(`no browser ${needsBrowser}`)
 

@@ -9,9 +9,9 @@ import type { AuditLink } from '../../src/records/questions/audit.ts'
 import type { Overrides } from '../../src/service.ts'
 import { type jpeg, noise, png, text } from '../fixtures/files.ts'
 import { people, seesOnly } from '../fixtures/people.ts'
+import { freePort } from '../freePort.ts'
 import { keys, startTestService } from '../harness.ts'
 import { storedText } from '../sharedPostgres.ts'
-import { freePort } from './process.ts'
 
 interface Made {
   id: string

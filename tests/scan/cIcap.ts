@@ -6,7 +6,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { temporaryFolder } from '../folder.ts'
-import { freePort } from '../journeys/process.ts'
+import { freePort } from '../freePort.ts'
 
 export const bringsCIcap = 'apt-get install --no-install-recommends c-icap libc-icap-mod-virus-scan'
 export const hasCIcap = spawnSync('c-icap', ['-V']).status === 0
@@ -74,14 +74,11 @@ export async function startCIcap(clamdSocket: string) {
   return { port, url: (service: string) => `icap://127.0.0.1:${port}/${service}` }
 }
 
+/** Whether it is an ICAP server that listens there. */
 async function answers(port: number): Promise<boolean> {
   const socket = connect(port, '127.0.0.1')
-  const answer = await once(socket, 'connect').then(
-    () => true,
-    () => false,
-  )
+  socket.on('connect', () => socket.write(`OPTIONS icap://127.0.0.1:${port}/echo ICAP/1.0\r\nHost: 127.0.0.1\r\n\r\n`))
+  const answer = await Promise.race([once(socket, 'data'), once(socket, 'close').then(() => null)]).catch(() => null)
   socket.destroy()
-  // Others may go on: it is the program that starts.
-  await new Promise((resolve) => setImmediate(resolve))
-  return answer
+  return String(answer).startsWith('ICAP/1.0 200')
 }
