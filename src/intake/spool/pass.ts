@@ -42,8 +42,8 @@ export interface PassResult {
 export interface Pass {
   /** All but the last have `pieceBytes`. The buffer that comes back may be used again; another one, when this one is kept. */
   piece(plaintext: Uint8Array<ArrayBuffer>, last: boolean): ArrayBuffer
-  /** Calls `read` when it was read, if the disk is still to be waited for: that may take longer than any reading. */
-  end(read: () => void): Promise<PassResult>
+  /** When it is read. `disk`: when the disk has it, if that is to be waited for: it may take longer than any reading. */
+  end(): Promise<{ result: PassResult; disk: Promise<void> | null }>
   abort(): void
 }
 
@@ -101,15 +101,19 @@ export function beginPass({ path, attachmentId, dataKey, inspection }: PassStart
         throw error
       }
     },
-    async end(read) {
-      const closed = ahead.close()
-      closed.catch(() => {})
+    async end() {
+      const disk = ahead.close().catch((error) => {
+        rmSync(path, { force: true })
+        throw error
+      })
+      disk.catch(() => {})
       try {
         const type = await sniff(head, text.kind())
         const examined = kept && (await examineQuickly(piecesSource(kept, pieceBytes), inspection!))
-        if (ahead.isWaiting()) read()
-        await closed
-        return { size, sealedSize: written, sha256: digest.digest('hex'), type, examined }
+        const result = { size, sealedSize: written, sha256: digest.digest('hex'), type, examined }
+        if (ahead.isWaiting()) return { result, disk }
+        await disk
+        return { result, disk: null }
       } catch (error) {
         rmSync(path, { force: true })
         throw error

@@ -1,5 +1,4 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { gathered } from '../../thread.ts'
 import { type Syncing, turnsOf } from './ahead.ts'
 import { collectEvery } from './garbage.ts'
 import { beginPass, type Pass, type PassResult, type PassStart, scratchBytes } from './pass.ts'
@@ -35,15 +34,12 @@ const { syncing, thread } = workerData as ThreadData
 const turns = turnsOf(syncing, thread)
 const passes = new Map<number, Pass>()
 
-/** What is done in one turn goes back together; nobody waits for the end of another's file. */
-const reports = gathered((all: FromThread) => {
-  const buffers = all.flatMap((report) => ('buffer' in report ? [report.buffer] : []))
-  parentPort?.postMessage(all, buffers)
-})
+parentPort?.on('message', async (orders: ToThread) => answer(await Promise.all(orders.map(carryOut))))
 
-parentPort?.on('message', (orders: ToThread) => {
-  for (const order of orders) void carryOut(order).then(reports.put)
-})
+function answer(reports: FromThread): void {
+  const buffers = reports.flatMap((report) => ('buffer' in report ? [report.buffer] : []))
+  parentPort?.postMessage(reports, buffers)
+}
 
 /** NOTE: what is done with a piece is done before this first waits, so that the pieces of a file keep their order. */
 async function carryOut(order: Order): Promise<Report> {
@@ -67,12 +63,25 @@ async function carryOut(order: Order): Promise<Report> {
     collected(length)
     if (last) {
       passes.delete(file)
-      report.result = await pass.end(() => reports.put({ file, read: true }))
+      const { result, disk } = await pass.end()
+      report.result = result
+      // Whoever asked in the same message must not wait for the disk, too.
+      if (disk) {
+        void disk.then(
+          () => answer([report]),
+          (error) => answer([{ file, buffer: report.buffer, error: toldOf(error) }]),
+        )
+        return { file, read: true }
+      }
     }
   } catch (error) {
     passes.delete(file)
-    const { code, message: text } = error as NodeJS.ErrnoException
-    report.error = { code, message: text }
+    report.error = toldOf(error)
   }
   return report
+}
+
+function toldOf(error: unknown): { code: string | undefined; message: string } {
+  const { code, message } = error as NodeJS.ErrnoException
+  return { code, message }
 }
