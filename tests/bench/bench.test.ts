@@ -7,7 +7,8 @@ import { expect, it, onTestFinished } from 'vitest'
 import type { Report } from '../../bench/report.ts'
 import { temporaryFolder } from '../folder.ts'
 
-const start = fileURLToPath(new URL('../../bench/start.mjs', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const start = join(root, 'bench/start.mjs')
 
 /** Ends with the test, and with it what it has started. */
 async function bench(...args: string[]): Promise<{ stdout: string; stderr: string }> {
@@ -57,6 +58,16 @@ it('the benchmark prints a table with a line for ourselves, each floor and each 
       .filter(({ median }) => !(median > 0))
       .map(({ name }) => name),
   ).toEqual([])
+})
+
+it('another checkout is measured in turn with this one, and told of turn by turn', async () => {
+  const { stdout } = await bench(
+    ...['--only', 'uploads', '--rounds', '2', '--seconds', '0.1', '--rows', '10k@2'],
+    ...['--no-floors', '--no-peers', '--against', root],
+  )
+  expect(stdout).toMatch(
+    /Turn by turn, Clipgate ÷ Clipgate in \S+: uploads\/s [\d.]+ \([\d.]+–[\d.]+\), CPU s\/GB [\d.]+ \([\d.]+–[\d.]+\)/,
+  )
 })
 
 it('a wrong name of a part or a row is told, and nothing is measured', async () => {
