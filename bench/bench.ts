@@ -7,7 +7,7 @@ import manifest from '../package.json' with { type: 'json' }
 import { end, endChildren, forkNode } from './child.ts'
 import { clipgateOf } from './contenders/clipgate.ts'
 import type { Contender, Stage } from './contenders/contender.ts'
-import { diskFloor, workFloor } from './contenders/floors.ts'
+import { behindHttpFloor, diskFloor, workFloor } from './contenders/floors.ts'
 import { discard, peers } from './contenders/peers.ts'
 import { startPlatform } from './contenders/service.ts'
 import { changesSince, keep, readKept } from './kept.ts'
@@ -160,7 +160,7 @@ function contenders(): Contender[] {
   return [
     clipgateOf(root, 'Clipgate', options.profile ? ['--cpu-prof', `--cpu-prof-dir=${resolve(options.profile)}`] : []),
     ...(other ? [clipgateOf(other, `Clipgate in ${basename(other)}`)] : []),
-    ...(options.floors ? [workFloor, diskFloor, discard] : []),
+    ...(options.floors ? [workFloor, diskFloor, behindHttpFloor, discard] : []),
     ...(options.peers && installed ? peers : []),
   ]
 }

@@ -19,6 +19,8 @@ await build({
     load: `${here}load/load.ts`,
     floor: `${here}floors/floor.ts`,
     floorThread: `${here}floors/thread.ts`,
+    behindHttp: `${here}floors/behindHttp.ts`,
+    behindHttpThread: `${here}floors/behindHttpThread.ts`,
     fill: `${here}fill.ts`,
     guestPlatform: `${here}guestPlatform.ts`,
   },

@@ -3,13 +3,36 @@ import { createReadStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { unseal } from '../../src/seal/unseal.ts'
 import { end, forkNode } from '../child.ts'
-import type { Floor, Kept } from '../floors/job.ts'
+import { unsealChunks } from '../floors/chunks.ts'
+import type { BodyDone, Floor, Kept } from '../floors/job.ts'
 import type { Load } from '../load/job.ts'
 import { bundled } from '../places.ts'
 import type { Contender } from './contender.ts'
 
 export const diskFloor = floor('disk', "the disk's floor", 'HTTP, hash, seal, judge, record, confirm')
 export const workFloor = floor('work', "the work's own floor", 'HTTP, judge, record, confirm')
+
+/** The least that a Node server has to do for the same promise, whatever else it does. */
+export const behindHttpFloor: Contender = {
+  name: "the work's floor behind HTTP",
+  kind: 'floor',
+  leavesOut: 'read the form, judge, record, confirm',
+  async start(folder, { size, atOnce }, { templates, load }) {
+    const { child, pid, ready } = await forkNode<{ port: number }>(bundled('behindHttp.js'), [folder])
+    const target = { protocol: 'form', url: `http://127.0.0.1:${ready.port}/` }
+    return {
+      pid,
+      run: (seconds) => load({ kind: 'upload', target, templates, size, atOnce, seconds }),
+      async verify({ body }, sent) {
+        const { path, dataKey, lengths, sha256 } = JSON.parse(body) as BodyDone
+        const kept = unsealChunks(await readFile(path), Buffer.from(dataKey, 'hex'), lengths)
+        if (!kept.includes(sent)) throw new Error('it kept other bytes')
+        if (createHash('sha256').update(kept).digest('hex') !== sha256) throw new Error('it made another digest')
+      },
+      stop: () => end(child),
+    }
+  },
+}
 
 function floor(floor: Floor, name: string, leavesOut: string): Contender {
   return {

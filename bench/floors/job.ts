@@ -24,3 +24,20 @@ export interface Kept {
   /** How it was sealed; null when it was not. */
   sealed: { id: string; dataKey: string; sha256: string } | null
 }
+
+/** Behind HTTP: what came of a request's body. */
+export interface BodyOrder {
+  body: number
+  chunks: Uint8Array<ArrayBuffer>[]
+  last: boolean
+}
+
+/** So many bytes of it were written; or it is kept. */
+export type BodyReport = { body: number } & ({ taken: number } | { done: BodyDone })
+
+export interface BodyDone {
+  path: string
+  dataKey: string
+  lengths: number[]
+  sha256: string
+}

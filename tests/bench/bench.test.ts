@@ -42,6 +42,7 @@ it('the benchmark prints a table with a line for ourselves, each floor and each 
     '**Clipgate**',
     "the work's own floor",
     "the disk's floor",
+    "the work's floor behind HTTP",
     'Node reads and discards',
     ...peers,
   ])

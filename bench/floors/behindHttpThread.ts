@@ -1,0 +1,71 @@
+import { createHash, type Hash, randomBytes } from 'node:crypto'
+import { close, fdatasync, openSync, writeSync } from 'node:fs'
+import { open, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { parentPort, workerData } from 'node:worker_threads'
+import { newAttachmentId } from '../../src/attachment.ts'
+import { dataKeyBytes } from '../../src/seal/format.ts'
+import { sealChunk } from './chunks.ts'
+import type { BodyDone, BodyOrder, BodyReport } from './job.ts'
+
+/** Hashes, seals and writes each chunk as it came, and waits for the disk without keeping other bodies from their turn. */
+
+interface Body {
+  id: string
+  spooled: string
+  file: number
+  dataKey: Buffer
+  digest: Hash
+  lengths: number[]
+}
+
+const folder = workerData as string
+const bodies = new Map<number, Body>()
+/** One order: a chunk more than what is sent at once, and their tags. */
+const scratch = Buffer.alloc(1024 * 1024)
+
+parentPort!.on('message', (orders: BodyOrder[]) => {
+  const reports: BodyReport[] = []
+  for (const { body, chunks, last } of orders) {
+    const one = bodies.get(body) ?? begin(body)
+    write(one, chunks)
+    if (!last) reports.push({ body, taken: chunks.reduce((sum, { length }) => sum + length, 0) })
+    else {
+      bodies.delete(body)
+      void settle(one).then((done) => parentPort!.postMessage([{ body, done }] satisfies BodyReport[]))
+    }
+  }
+  if (reports.length > 0) parentPort!.postMessage(reports)
+})
+
+function begin(body: number): Body {
+  const id = newAttachmentId()
+  const spooled = join(folder, 'spool', id)
+  const file = openSync(spooled, 'wx', 0o600)
+  const one = { id, spooled, file, dataKey: randomBytes(dataKeyBytes), digest: createHash('sha256'), lengths: [] }
+  bodies.set(body, one)
+  return one
+}
+
+function write({ file, dataKey, digest, lengths }: Body, chunks: Uint8Array[]): void {
+  let sealed = 0
+  for (const chunk of chunks) {
+    digest.update(chunk)
+    sealed += sealChunk(chunk, dataKey, lengths.length, scratch.subarray(sealed))
+    lengths.push(chunk.length)
+  }
+  for (let at = 0; at < sealed; ) at += writeSync(file, scratch, at, sealed - at)
+}
+
+async function settle({ id, spooled, file, dataKey, digest, lengths }: Body): Promise<BodyDone> {
+  const shard = join(folder, 'objects', id.slice(-1))
+  const path = join(shard, id)
+  await promisify(fdatasync)(file)
+  await promisify(close)(file)
+  await rename(spooled, path)
+  const opened = await open(shard)
+  await opened.sync()
+  await opened.close()
+  return { path, dataKey: dataKey.toString('hex'), lengths, sha256: digest.digest('hex') }
+}
