@@ -1,15 +1,14 @@
 import { createHash, type Hash, randomBytes } from 'node:crypto'
-import { close, fdatasync, openSync, writeSync } from 'node:fs'
-import { open, rename } from 'node:fs/promises'
+import { openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { parentPort, workerData } from 'node:worker_threads'
 import { newAttachmentId } from '../../src/attachment.ts'
 import { dataKeyBytes } from '../../src/seal/format.ts'
 import { sealChunk } from './chunks.ts'
 import type { BodyDone, BodyOrder, BodyReport } from './job.ts'
+import { settleFile } from './settle.ts'
 
-/** Hashes, seals and writes each chunk as it came, and waits for the disk without keeping other bodies from their turn. */
+/** Hashes, seals and writes each chunk as it came, and waits for the disk itself: handing that on costs more. */
 
 interface Body {
   id: string
@@ -30,13 +29,12 @@ parentPort!.on('message', (orders: BodyOrder[]) => {
   for (const { body, chunks, last } of orders) {
     const one = bodies.get(body) ?? begin(body)
     write(one, chunks)
-    if (!last) reports.push({ body, taken: chunks.reduce((sum, { length }) => sum + length, 0) })
-    else {
-      bodies.delete(body)
-      void settle(one).then((done) => parentPort!.postMessage([{ body, done }] satisfies BodyReport[]))
-    }
+    if (last) bodies.delete(body)
+    reports.push(
+      last ? { body, done: settle(one) } : { body, taken: chunks.reduce((sum, { length }) => sum + length, 0) },
+    )
   }
-  if (reports.length > 0) parentPort!.postMessage(reports)
+  parentPort!.postMessage(reports)
 })
 
 function begin(body: number): Body {
@@ -58,14 +56,7 @@ function write({ file, dataKey, digest, lengths }: Body, chunks: Uint8Array[]): 
   for (let at = 0; at < sealed; ) at += writeSync(file, scratch, at, sealed - at)
 }
 
-async function settle({ id, spooled, file, dataKey, digest, lengths }: Body): Promise<BodyDone> {
-  const shard = join(folder, 'objects', id.slice(-1))
-  const path = join(shard, id)
-  await promisify(fdatasync)(file)
-  await promisify(close)(file)
-  await rename(spooled, path)
-  const opened = await open(shard)
-  await opened.sync()
-  await opened.close()
+function settle({ id, spooled, file, dataKey, digest, lengths }: Body): BodyDone {
+  const path = settleFile(folder, file, spooled, id)
   return { path, dataKey: dataKey.toString('hex'), lengths, sha256: digest.digest('hex') }
 }

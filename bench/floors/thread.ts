@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { closeSync, constants, fdatasyncSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs'
+import { mkdirSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { newAttachmentId } from '../../src/attachment.ts'
@@ -7,6 +7,7 @@ import { dataKeyBytes, sealedSegmentBytes, segmentBytes } from '../../src/seal/f
 import { sealer } from '../../src/seal/seal.ts'
 import { marks, readTemplates } from '../templates.ts'
 import type { Kept, ThreadDone, ThreadStart } from './job.ts'
+import { settleFile } from './settle.ts'
 
 /** One file after the other, as the product keeps them: written beside, synced, renamed into a folder, which is synced. */
 
@@ -35,17 +36,10 @@ function keepOne(): Kept {
   const mark = nextMark()
   template.bytes.write(mark, template.markAt, 'latin1')
   const id = newAttachmentId()
-  const shard = join(folder, 'objects', id.slice(-1))
-  const [spooled, path] = [join(folder, 'spool', id), join(shard, id)]
+  const spooled = join(folder, 'spool', id)
   const file = openSync(spooled, 'wx', 0o600)
   const sealed = floor === 'work' ? sealInto(file, id) : writeAll(file, template.bytes)
-  fdatasyncSync(file)
-  closeSync(file)
-  renameSync(spooled, path)
-  const opened = openSync(shard, constants.O_RDONLY | constants.O_DIRECTORY)
-  fsyncSync(opened)
-  closeSync(opened)
-  return { ending: template.ending, mark, path, sealed }
+  return { ending: template.ending, mark, path: settleFile(folder, file, spooled, id), sealed }
 }
 
 function sealInto(file: number, id: string): Kept['sealed'] {
