@@ -1,12 +1,12 @@
 import { createHash, type Hash, randomBytes } from 'node:crypto'
-import { openSync, writeSync } from 'node:fs'
+import { openSync } from 'node:fs'
 import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { newAttachmentId } from '../../src/attachment.ts'
 import { dataKeyBytes } from '../../src/seal/format.ts'
 import { sealChunk } from './chunks.ts'
+import { settleFile, writeAll } from './durably.ts'
 import type { BodyDone, BodyOrder, BodyReport } from './job.ts'
-import { settleFile } from './settle.ts'
 
 /** Hashes, seals and writes each chunk as it came, and waits for the disk itself: handing that on costs more. */
 
@@ -53,7 +53,7 @@ function write({ file, dataKey, digest, lengths }: Body, chunks: Uint8Array[]): 
     sealed += sealChunk(chunk, dataKey, lengths.length, scratch.subarray(sealed))
     lengths.push(chunk.length)
   }
-  for (let at = 0; at < sealed; ) at += writeSync(file, scratch, at, sealed - at)
+  writeAll(file, scratch.subarray(0, sealed))
 }
 
 function settle({ id, spooled, file, dataKey, digest, lengths }: Body): BodyDone {

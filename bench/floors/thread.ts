@@ -1,13 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdirSync, openSync, writeSync } from 'node:fs'
+import { mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { newAttachmentId } from '../../src/attachment.ts'
 import { dataKeyBytes, sealedSegmentBytes, segmentBytes } from '../../src/seal/format.ts'
 import { sealer } from '../../src/seal/seal.ts'
 import { marks, readTemplates } from '../templates.ts'
+import { settleFile, writeAll } from './durably.ts'
 import type { Kept, ThreadDone, ThreadStart } from './job.ts'
-import { settleFile } from './settle.ts'
 
 /** One file after the other, as the product keeps them: written beside, synced, renamed into a folder, which is synced. */
 
@@ -38,7 +38,8 @@ function keepOne(): Kept {
   const id = newAttachmentId()
   const spooled = join(folder, 'spool', id)
   const file = openSync(spooled, 'wx', 0o600)
-  const sealed = floor === 'work' ? sealInto(file, id) : writeAll(file, template.bytes)
+  const sealed = floor === 'work' ? sealInto(file, id) : null
+  if (!sealed) writeAll(file, template.bytes)
   return { ending: template.ending, mark, path: settleFile(folder, file, spooled, id), sealed }
 }
 
@@ -54,9 +55,4 @@ function sealInto(file: number, id: string): Kept['sealed'] {
     writeAll(file, scratch.subarray(0, seal.segment(segment, at + segmentBytes >= bytes.length, scratch)))
   }
   return { id, dataKey: dataKey.toString('hex'), sha256: digest.digest('hex') }
-}
-
-function writeAll(file: number, bytes: Uint8Array): null {
-  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, bytes.length - at)
-  return null
 }
